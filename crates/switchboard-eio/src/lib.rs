@@ -1,0 +1,1 @@
+//! Engine.IO packets, polling payloads and session rules, with no I/O.

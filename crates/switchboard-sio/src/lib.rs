@@ -1,0 +1,1 @@
+//! Socket.IO packets, attachments and acks, with no I/O.

@@ -1,0 +1,1 @@
+//! WebSocket frames, handshake values and connection rules, with no I/O.

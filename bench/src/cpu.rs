@@ -22,7 +22,7 @@ pub(crate) fn pin_generator() -> Result<()> {
 }
 
 /// CPU time that all threads of process `pid` have used, ended ones included, in the kernel's own precision.
-pub(crate) fn used_by(pid: Pid) -> Result<Duration> {
+fn used_by(pid: Pid) -> Result<Duration> {
     Ok(ClockId::pid_cpu_clock_id(pid)?.now()?.into())
 }
 
@@ -34,11 +34,19 @@ pub(crate) fn resident_bytes(pid: Pid) -> Result<u64> {
     Ok(kilobytes * 1024)
 }
 
+/// How long the main thread of process `pid` was ready to run and did not get its core (`schedstat`).
+fn waited_by(pid: Pid) -> Result<Duration> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat"))?;
+    let nanos = text.split_whitespace().nth(1).context("no schedstat")?;
+    Ok(Duration::from_nanos(nanos.parse()?))
+}
+
 /// What a server and the generator used in one stretch of time.
 pub(crate) struct Load {
-    pub(crate) wall: Duration,
-    pub(crate) server: Duration,
-    pub(crate) generator: Duration,
+    wall: Duration,
+    server: Duration,
+    generator: Duration,
+    waited: Duration,
 }
 
 impl Load {
@@ -50,6 +58,11 @@ impl Load {
     /// Share of its core that the generator used, 0 to 1.
     pub(crate) fn generator_busy(&self) -> f64 {
         self.generator.as_secs_f64() / self.wall.as_secs_f64()
+    }
+
+    /// Share of the time that either side had to wait for its core, because something else ran there.
+    pub(crate) fn disturbed(&self) -> f64 {
+        self.waited.as_secs_f64() / self.wall.as_secs_f64()
     }
 
     /// `count` things per second.
@@ -66,24 +79,43 @@ impl Load {
 /// A running measurement of [`Load`].
 pub(crate) struct Meter {
     started: Instant,
+    before: Readings,
+}
+
+/// Clocks that only go forward.
+struct Readings {
     server: Duration,
     generator: Duration,
+    server_waited: Duration,
+    generator_waited: Duration,
+}
+
+impl Readings {
+    fn take(server: &Server) -> Result<Self> {
+        Ok(Self {
+            server: used_by(server.pid())?,
+            generator: used_by(Pid::this())?,
+            server_waited: waited_by(server.pid())?,
+            generator_waited: waited_by(Pid::this())?,
+        })
+    }
 }
 
 impl Meter {
     pub(crate) fn start(server: &Server) -> Result<Self> {
-        Ok(Self {
-            started: Instant::now(),
-            server: used_by(server.pid())?,
-            generator: used_by(Pid::this())?,
-        })
+        let before = Readings::take(server)?;
+        Ok(Self { started: Instant::now(), before })
     }
 
     pub(crate) fn stop(&self, server: &Server) -> Result<Load> {
+        let (wall, now, before) = (self.started.elapsed(), Readings::take(server)?, &self.before);
+        let server_waited = now.server_waited.saturating_sub(before.server_waited);
+        let generator_waited = now.generator_waited.saturating_sub(before.generator_waited);
         Ok(Load {
-            wall: self.started.elapsed(),
-            server: used_by(server.pid())?.saturating_sub(self.server),
-            generator: used_by(Pid::this())?.saturating_sub(self.generator),
+            wall,
+            server: now.server.saturating_sub(before.server),
+            generator: now.generator.saturating_sub(before.generator),
+            waited: server_waited.max(generator_waited),
         })
     }
 }

@@ -113,7 +113,7 @@ fn run(plan: &Plan) -> Result<()> {
     for row in &plan.rows {
         let results = measure(row, &plan.peers, &scale)?;
         let text = report::tables(row, &results)?;
-        println!("### {}\n{text}", row.name);
+        println!("## {}\n{text}", row.name);
         if plan.is_published() {
             let path = report::publish(row.name, &format!("{circumstances}{text}"))?;
             eprintln!("written to {}", path.display());

@@ -12,6 +12,8 @@ use crate::stats::Spread;
 
 /// Above this share of a core a side counts as the one that limits a rate.
 const SATURATED: f64 = 0.95;
+/// Above this share of time without its core a run counts as disturbed.
+const DISTURBED: f64 = 0.05;
 
 /// The samples that one server gave in one row: by run, then by case.
 pub(crate) struct Results {
@@ -32,7 +34,11 @@ impl Results {
         let all: Option<Vec<Busy>> = self.samples(case).map(|sample| sample.busy).collect();
         let all = all.filter(|all| !all.is_empty())?;
         let median = |share: fn(&Busy) -> f64| Spread::of(all.iter().map(share)).median;
-        Some(Busy { server: median(|busy| busy.server), generator: median(|busy| busy.generator) })
+        Some(Busy {
+            server: median(|busy| busy.server),
+            generator: median(|busy| busy.generator),
+            disturbed: median(|busy| busy.disturbed),
+        })
     }
 }
 
@@ -48,7 +54,7 @@ pub(crate) fn tables(row: &Row, results: &[Results]) -> Result<String> {
 fn table(case: &Case, number: usize, results: &[Results], text: &mut String) -> Result<()> {
     let ours = results.iter().find(|results| results.peer == Peer::Switchboard);
     let is_loaded = results.iter().any(|results| results.busy(number).is_some());
-    writeln!(text, "\n#### {}\n", case.title)?;
+    writeln!(text, "\n### {}\n", case.title)?;
     let mut heading = String::from("| server |");
     for column in case.columns {
         write!(heading, " {} |", column.title)?;
@@ -97,7 +103,7 @@ fn ratio(ours: Option<&Results>, theirs: &Results, case: usize, column: usize) -
     format!("{:.2}", Spread::of(pairs.map(|(our, their)| our / their)).median)
 }
 
-/// Says whether the generator could have limited a rate, and how much more it can do against the floor.
+/// Says whether the generator or other programs limited a rate, and how much more the generator can do.
 fn limits(case: &Case, number: usize, results: &[Results]) -> Result<String> {
     let mut text = String::new();
     for theirs in results.iter().filter(|theirs| theirs.peer != Peer::Bare) {
@@ -111,6 +117,15 @@ fn limits(case: &Case, number: usize, results: &[Results]) -> Result<String> {
                 theirs.peer.name(),
                 busy.generator * 100.0,
                 busy.server * 100.0
+            )?;
+        }
+    }
+    for theirs in results {
+        if let Some(busy) = theirs.busy(number).filter(|busy| busy.disturbed > DISTURBED) {
+            let (name, share) = (theirs.peer.name(), busy.disturbed * 100.0);
+            writeln!(
+                text,
+                "\n**{name}: disturbed**: {share:.0}% of the time something else held a core."
             )?;
         }
     }

@@ -54,14 +54,14 @@ pub(crate) struct Sample {
 pub(crate) struct Busy {
     pub(crate) server: f64,
     pub(crate) generator: f64,
+    /// What something else took from either, the larger of the two.
+    pub(crate) disturbed: f64,
 }
 
 impl Sample {
     fn new(values: Vec<f64>, load: &Load) -> Self {
-        Self {
-            values,
-            busy: Some(Busy { server: load.server_busy(), generator: load.generator_busy() }),
-        }
+        let (server, generator) = (load.server_busy(), load.generator_busy());
+        Self { values, busy: Some(Busy { server, generator, disturbed: load.disturbed() }) }
     }
 }
 
@@ -86,7 +86,7 @@ impl Scale {
         warm_up: Duration::from_millis(700),
         window: Duration::from_millis(1_800),
         idle_clients: 5_000,
-        handshakes: 5_000,
+        handshakes: 10_000,
     };
     /// For a look whether everything still works.
     pub(crate) const QUICK: Self = Self {

@@ -8,14 +8,17 @@
 
 use std::borrow::Cow;
 use std::mem;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::assembly::{Assembly, Split};
 use crate::close::{self, CONTROL_BYTES_MAX};
+use crate::frame::{Frame, take_front};
 use crate::header::{LEN, MASKED};
 use crate::message::write_frame;
 use crate::pace::Pace;
-use crate::{CloseCode, CloseTimeout, Event, FrameHeader, Message, Opcode, PeerError, mask};
+use crate::{
+    CloseCode, CloseTimeout, Event, FrameHeader, Limits, Message, Opcode, PeerError, mask,
+};
 
 /// Which end of the connection we are.
 #[derive(Clone, Copy, Debug)]
@@ -28,29 +31,6 @@ pub enum Role {
     },
     /// We accepted it: the peer's frames are masked, ours are not.
     Server,
-}
-
-/// What a connection accepts from its peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Largest message, fragments added up. Default 1,000,000 bytes, as in the official server.
-    /// It is checked when a header arrives, so a large claim costs no memory.
-    pub message_bytes_max: usize,
-    /// Most frames that one message may be cut into. Default 1,024, so that a message of the
-    /// largest size may still come in pieces of 1 kB. More of them earn nothing but work.
-    pub fragments_max: u32,
-    /// How long the end may take once a close frame has been written. Default 5 s.
-    pub close_timeout: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            message_bytes_max: 1_000_000,
-            fragments_max: 1024,
-            close_timeout: Duration::from_secs(5),
-        }
-    }
 }
 
 /// The state of one connection.
@@ -486,30 +466,6 @@ enum Phase {
     Closed,
 }
 
-/// A frame whose payload is arriving.
-#[derive(Clone, Copy, Debug)]
-struct Frame {
-    fin: bool,
-    opcode: Opcode,
-    /// The masking key, turned to the first byte that is missing.
-    mask: Option<[u8; 4]>,
-    /// Bytes of payload that are missing.
-    remaining: usize,
-}
-
-impl Frame {
-    /// Takes what `input` holds of the payload, unmasked, and says what is left of the frame.
-    fn take_payload<'i>(mut self, input: &mut &'i mut [u8]) -> (&'i mut [u8], Self) {
-        let piece = take_front(input, self.remaining.min(input.len()));
-        self.remaining -= piece.len();
-        if let Some(key) = &mut self.mask {
-            mask::apply(*key, piece);
-            *key = mask::turned(*key, piece.len());
-        }
-        (piece, self)
-    }
-}
-
 /// The event of a message that stands whole in the input.
 #[inline]
 fn borrowed(is_text: bool, payload: &[u8]) -> Result<Event<'_>, PeerError> {
@@ -521,13 +477,6 @@ fn borrowed(is_text: bool, payload: &[u8]) -> Result<Event<'_>, PeerError> {
     } else {
         Ok(Event::Binary(Cow::Borrowed(payload)))
     }
-}
-
-/// Takes `len` bytes, which are there, from the front of `input`.
-fn take_front<'i>(input: &mut &'i mut [u8], len: usize) -> &'i mut [u8] {
-    let (front, rest) = mem::take(input).split_at_mut_checked(len).unwrap_or_default();
-    *input = rest;
-    front
 }
 
 const FIN_TEXT: u8 = 0x81;

@@ -1,5 +1,7 @@
 //! Cases that are few enough to try them all: lengths, opcodes, close codes, cuts.
 
+use std::borrow::Cow;
+
 use switchboard_ws::{CloseCode, Event, FrameHeader, Message, Opcode, PeerError, Role, encode};
 
 use crate::peer::{CLIENT, frame, is_server, play};
@@ -130,5 +132,21 @@ fn broken_text_is_refused_wherever_it_is_cut() {
             let error = play(Role::Server, [&frames[..]]).error;
             assert_eq!(error.is_none(), is_text, "{bad:#x} at {at}, cut at {cut}");
         }
+    }
+}
+
+/// No copy, no allocation: what the library relies on for messages that arrive whole.
+#[test]
+fn a_payload_that_is_whole_in_the_input_is_borrowed_wherever_its_header_is_cut() {
+    for cut in 0..8 {
+        let limits = switchboard_ws::Limits::default();
+        let mut connection = switchboard_ws::Connection::new(Role::Server, limits);
+        let (now, mut output) = (std::time::Instant::now(), Vec::new());
+        let mut bytes = frame(Role::Server, 0x81, &[b'a'; 200]);
+        let (mut header, mut input) = bytes.split_at_mut(cut);
+        assert_eq!(connection.receive(&mut header, now, &mut output), Ok(None));
+        let event = connection.receive(&mut input, now, &mut output);
+        assert!(matches!(event, Ok(Some(Event::Text(Cow::Borrowed(text)))) if text.len() == 200));
+        assert_eq!(output.capacity(), 0);
     }
 }

@@ -8,7 +8,7 @@ import { distance, wholeDate } from "../time";
 import { theme, toggleTheme } from "../theme";
 import { Avatar } from "./Avatar";
 import { ConnectionChip } from "./ConnectionChip";
-import { dialog, now } from "./hooks";
+import { dialog, isNarrow, now } from "./hooks";
 import { LogoMark, MoonIcon, PeopleIcon, PlusIcon, SearchIcon, SunIcon } from "./icons";
 
 export function Sidebar() {
@@ -52,7 +52,8 @@ export function Sidebar() {
         {app.roomsLoaded.value ? <RoomItems rooms={rooms} filter={filter} /> : <ListSkeleton />}
       </nav>
       <footer class="sidebar-footer">
-        <ConnectionChip />
+        {/* On a phone the open room carries it in its header. */}
+        {!(isNarrow.value && app.openId.value !== null) && <ConnectionChip />}
         <div class="me">
           {me && (
             <button class="me-button" type="button" data-testid="profile" aria-label={`${me.name}, your name: change it`} onClick={() => (dialog.value = { kind: "profile" })}>
@@ -136,7 +137,7 @@ function RoomItem({ room }: { room: Room }) {
       <span class={`jack cord-${cordColour(room.id)}`}>
         {room.unread > 0 && (
           <span class="lamp" data-testid="unread">
-            {room.unread >= 999 ? "999+" : room.unread}
+            {room.unread > 99 ? "99+" : room.unread}
             <span class="visually-hidden"> unread</span>
           </span>
         )}

@@ -402,7 +402,7 @@ export class App {
 /** The liveliest first. */
 function sorted(rooms: readonly Room[]): Room[] {
   const at = (room: Room) => Date.parse(room.last?.created_at ?? room.created_at);
-  return [...rooms].sort((a, b) => at(b) - at(a) || a.name.localeCompare(b.name));
+  return [...rooms].sort((a, b) => at(b) - at(a) || a.name.localeCompare(b.name, undefined, { numeric: true }));
 }
 
 export const app = new App();

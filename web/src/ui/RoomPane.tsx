@@ -100,7 +100,7 @@ function MissingRoom({ view }: { view: RoomView }) {
   return (
     <main class="pane pane-empty" id="main" tabIndex={-1}>
       <div class="empty">
-        <h2>There is no room “{view.id}”</h2>
+        <h1>There is no room “{view.id}”</h1>
         <p>It may have been spelled differently, or it was never opened.</p>
         <div class="row">
           <a class="button" href="#/">All rooms</a>

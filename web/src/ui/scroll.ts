@@ -26,6 +26,8 @@ export function useScrollKeeper({ scroller, content, ready, onEnd, onNearStart }
   /** On the way to the end by its own motion; the reader's hand stops it. */
   const gliding = useRef(false);
   const anchor = useRef<{ element: HTMLElement; top: number } | null>(null);
+  /** The heights that the last look saw: a scroll that comes with other ones is the browser's, not the reader's. */
+  const heights = useRef({ box: 0, content: 0 });
   const callbacks = useRef({ onEnd, onNearStart });
   callbacks.current = { onEnd, onNearStart };
 
@@ -33,6 +35,7 @@ export function useScrollKeeper({ scroller, content, ready, onEnd, onNearStart }
     const box = scroller.current;
     const list = content.current;
     if (!box || !list) return;
+    heights.current = { box: box.clientHeight, content: box.scrollHeight };
     const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < END_SLACK;
     if (atEnd) gliding.current = false;
     follows.current = atEnd || gliding.current;
@@ -49,6 +52,13 @@ export function useScrollKeeper({ scroller, content, ready, onEnd, onNearStart }
     if (follows.current) box.scrollTop = box.scrollHeight;
     else if (kept?.element.isConnected && kept.element.offsetTop !== kept.top) box.scrollTop += kept.element.offsetTop - kept.top;
     look();
+  };
+
+  const onScroll = () => {
+    const box = scroller.current;
+    const resized = box?.clientHeight !== heights.current.box || box.scrollHeight !== heights.current.content;
+    if (resized && follows.current) hold();
+    else look();
   };
 
   useLayoutEffect(() => {
@@ -74,12 +84,12 @@ export function useScrollKeeper({ scroller, content, ready, onEnd, onNearStart }
     const observer = new ResizeObserver(hold);
     observer.observe(box);
     observer.observe(list);
-    box.addEventListener("scroll", look, { passive: true });
+    box.addEventListener("scroll", onScroll, { passive: true });
     const hand = () => (gliding.current = false);
     for (const name of ["wheel", "touchstart", "pointerdown", "keydown"]) box.addEventListener(name, hand, { passive: true });
     return () => {
       observer.disconnect();
-      box.removeEventListener("scroll", look);
+      box.removeEventListener("scroll", onScroll);
     };
   }, []);
 

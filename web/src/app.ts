@@ -29,6 +29,9 @@ export class App {
   readonly #line = signal<Line | null>(null);
   readonly status = computed<LineStatus>(() => this.#line.value?.status.value ?? { state: "connecting", transport: "none", retryAt: null });
 
+  /** Whether the browser's own "back" leads from the open room to the list. */
+  cameFromList = false;
+
   #views = new Map<string, RoomView>();
   #outbox = Outbox.from(readOutbox());
   #inFlight = new Set<string>();
@@ -99,7 +102,10 @@ export class App {
     if (!view || before === undefined || !view.log.hasMore || view.loadingOlder.peek() || !this.#line.peek()?.isLive) return;
     view.loadingOlder.value = true;
     try {
-      view.log.prepend(await this.#request<{ messages: Message[]; has_more: boolean }>("history", { room: view.id, before, limit: PAGE }));
+      const page = await this.#request<{ messages: Message[]; has_more: boolean }>("history", { room: view.id, before, limit: PAGE });
+      // A fresh start of the log meanwhile would leave a hole after this page.
+      if (view.log.oldestId !== before) return;
+      view.log.prepend(page);
       view.changed();
     } catch (error) {
       this.#report(error);
@@ -115,19 +121,24 @@ export class App {
     if (!view || !me || !this.#line.peek()?.isLive) return;
     if (view.status.peek() === "failed") view.status.value = "loading";
     const visit = view.visit;
+    if (view.enteringVisit === visit) return;
+    view.enteringVisit = visit;
     view.log.beginEnter();
     try {
       const rev = view.log.rev;
       const answer = await this.#request<Entered>("room:enter", rev === undefined ? { room: view.id } : { room: view.id, rev });
-      if (view.visit !== visit) return view.log.abortEnter();
+      if (view.visit !== visit) return;
       for (const message of answer.messages) this.#settle(message);
       view.entered(answer, me.id);
       this.#putRoom(answer.room);
       this.#seen();
     } catch (error) {
+      if (view.visit !== visit) return;
       view.log.abortEnter();
       if (error instanceof RequestError && error.problem?.status === 404) view.status.value = "missing";
       else if (!(error instanceof RequestError) || error.kind !== "offline") view.status.value = "failed";
+    } finally {
+      if (view.enteringVisit === visit) view.enteringVisit = null;
     }
   }
 
@@ -277,7 +288,9 @@ export class App {
     if (before !== null) {
       this.#viewOf(before).left();
       this.#line.peek()?.tell("room:leave", { room: before });
+      this.#changeRoom(before, (room) => ({ ...room, members: Math.max(0, room.members - 1) }));
     }
+    this.cameFromList = before === null && this.rooms.peek().length > 0;
     this.openId.value = next;
     void this.enter();
   }
@@ -318,12 +331,15 @@ export class App {
     const view = this.view.peek();
     if (!view || !this.#isWatching(view) || view.status.peek() !== "ready") return;
     const newest = view.log.newestId;
-    if (newest <= view.readId) return;
-    view.readId = newest;
+    if (newest <= view.readReported) return;
+    view.readId = Math.max(view.readId, newest);
     this.#changeRoom(view.id, (room) => this.#withReadMark(room));
     clearTimeout(this.#readTimer);
     this.#readTimer = window.setTimeout(() => {
-      this.#request("room:read", { room: view.id, id: view.readId }).catch(() => undefined);
+      const id = view.readId;
+      const reported = () => (view.readReported = Math.max(view.readReported, id));
+      // Lost with the line: the next entering reports it again.
+      this.#request("room:read", { room: view.id, id }).then(reported, () => undefined);
     }, READ_DELAY_MS);
   }
 
@@ -386,7 +402,7 @@ export class App {
 /** The liveliest first. */
 function sorted(rooms: readonly Room[]): Room[] {
   const at = (room: Room) => Date.parse(room.last?.created_at ?? room.created_at);
-  return [...rooms].sort((a, b) => at(b) - at(a) || a.name.localeCompare(b.name));
+  return [...rooms].sort((a, b) => at(b) - at(a) || a.name.localeCompare(b.name, undefined, { numeric: true }));
 }
 
 export const app = new App();

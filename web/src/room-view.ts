@@ -23,6 +23,10 @@ export class RoomView {
   readonly atEnd = signal(true);
   /** Everything up to here has been seen. */
   readId = 0;
+  /** What the server has been told of it. */
+  readReported = 0;
+  /** The visit whose `room:enter` is under way. */
+  enteringVisit: number | null = null;
   /** Grows with every visit, so that the list knows when to scroll to its starting place. */
   visit = 0;
   #typingTimers = new Map<string, number>();
@@ -40,7 +44,8 @@ export class RoomView {
     this.log.finishEnter(answer);
     this.members.value = answer.members;
     this.clearTyping();
-    this.readId = Math.max(this.readId, answer.read_id ?? 0);
+    this.readReported = answer.read_id ?? 0;
+    this.readId = Math.max(this.readId, this.readReported);
     if (first) {
       const isNew = (message: Message) => message.id > this.readId && message.author.id !== me && !message.deleted;
       this.dividerAfter.value = this.readId > 0 && this.log.messages.some(isNew) ? this.readId : null;

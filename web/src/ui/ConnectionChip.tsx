@@ -31,7 +31,7 @@ export function ConnectionChip() {
       <span class="visually-hidden" role="status">{status.state === "reconnecting" ? "Connection lost, reconnecting" : ""}</span>
       {isDown && (
         <button class="link-button" type="button" onClick={() => app.retryNow()}>
-          Try now
+          Retry
         </button>
       )}
     </div>

@@ -32,7 +32,7 @@ export function Cord() {
 
   if (!open || path === null) return null;
   return (
-    <svg class="cord" aria-hidden="true" focusable="false">
+    <svg class={app.status.value.state === "live" ? "cord" : "cord cord-dead"} aria-hidden="true" focusable="false">
       <path class={`cord-line-${cordColour(open.id)}`} d={path} />
     </svg>
   );
@@ -47,6 +47,8 @@ function measurePath(): string | null {
   const [x2, y2] = [to.x + to.width / 2, to.y + to.height / 2];
   // The row has scrolled out of sight: no cord hangs from nowhere.
   if (y1 < list.top || y1 > list.bottom) return null;
-  const reach = Math.max(22, Math.min(70, Math.abs(y1 - y2) * 0.45));
-  return `M${x1} ${y1}C${x1 + (x2 - x1) * 0.55} ${y1 + reach * 0.7} ${x2} ${y2 + reach * 1.5} ${x2} ${y2}`;
+  // Down the gutter between the two panes, past the avatars, then up into the plug.
+  const gutter = list.right + 9;
+  const low = Math.max(y1 - 34, y2 + 52);
+  return `M${x2} ${y2}C${x2} ${y2 + 30} ${gutter} ${y2 + 22} ${gutter} ${y2 + 52}L${gutter} ${low}C${gutter} ${y1 + 24} ${x1 + 14} ${y1 + 20} ${x1} ${y1}`;
 }

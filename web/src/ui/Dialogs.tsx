@@ -141,7 +141,7 @@ function Profile() {
         </label>
         <p class="field-error" role="alert">{length(wanted) > NAME_MAX ? `At most ${NAME_MAX} characters.` : error}</p>
         <div class="modal-actions">
-          <button class="link-button modal-aside" type="button" data-testid="sign-out" onClick={() => (closeDialog(), app.signOut())}>Leave this device</button>
+          <button class="link-button modal-aside" type="button" data-testid="sign-out" onClick={() => (closeDialog(), app.signOut())}>Forget me here</button>
           <button class="button" type="button" onClick={closeDialog}>Cancel</button>
           <button class="button button-primary" type="submit" data-testid="rename-submit" disabled={busy || !isValid}>Save</button>
         </div>

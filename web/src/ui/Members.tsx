@@ -2,12 +2,15 @@
 import { app } from "../app";
 import type { RoomView } from "../room-view";
 import { Avatar } from "./Avatar";
+import { isWide } from "./hooks";
 
 export function Members({ view }: { view: RoomView }) {
   const me = app.session.value?.id;
   const members = [...view.members.value].sort((a, b) => Number(b.id === me) - Number(a.id === me) || a.name.localeCompare(b.name));
+  const topic = app.openRoom.value?.topic;
   return (
     <>
+      {topic && !isWide.value && <p class="members-topic" dir="auto">{topic}</p>}
       <h2 class="members-title">
         Here now <span class="members-count">{members.length}</span>
       </h2>

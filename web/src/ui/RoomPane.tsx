@@ -6,6 +6,7 @@ import { cordColour } from "../identity";
 import type { Person } from "../model";
 import type { RoomView } from "../room-view";
 import { Composer } from "./Composer";
+import { ConnectionChip } from "./ConnectionChip";
 import { dialog, hasMouse, isNarrow, isWide, membersShown } from "./hooks";
 import { BackIcon, PeopleIcon } from "./icons";
 import { Members } from "./Members";
@@ -57,7 +58,8 @@ function RoomHeader({ view, heading }: { view: RoomView; heading: RefObject<HTML
         <h1 id="room-title" ref={heading} tabIndex={-1}>
           <bdi>{room?.name ?? view.id}</bdi>
         </h1>
-        {room?.topic && <p class="room-topic" dir="auto" title={room.topic}>{room.topic}</p>}
+        {isNarrow.value && <ConnectionChip />}
+        {room?.topic && !isNarrow.value && <p class="room-topic" dir="auto" title={room.topic}>{room.topic}</p>}
       </div>
       <button
         class="people-button"
@@ -77,7 +79,17 @@ function RoomHeader({ view, heading }: { view: RoomView; heading: RefObject<HTML
 function BackButton() {
   if (!isNarrow.value) return null;
   return (
-    <a class="icon-button" href="#/" data-testid="back" aria-label="Back to the rooms">
+    <a
+      class="icon-button"
+      href="#/"
+      data-testid="back"
+      aria-label="Back to the rooms"
+      onClick={(event) => {
+        if (!app.cameFromList) return;
+        event.preventDefault();
+        history.back();
+      }}
+    >
       <BackIcon />
       {app.unreadTotal.value > 0 && <span class="back-lamp" aria-hidden="true" />}
     </a>
@@ -88,7 +100,7 @@ function MissingRoom({ view }: { view: RoomView }) {
   return (
     <main class="pane pane-empty" id="main" tabIndex={-1}>
       <div class="empty">
-        <h2>There is no room “{view.id}”</h2>
+        <h1>There is no room “{view.id}”</h1>
         <p>It may have been spelled differently, or it was never opened.</p>
         <div class="row">
           <a class="button" href="#/">All rooms</a>

@@ -32,7 +32,7 @@ function NoRoom() {
     <main class="pane pane-empty" id="main" tabIndex={-1}>
       <div class="empty">
         <LogoMark size={56} />
-        <h2>No room open</h2>
+        <h1>No room open</h1>
         <p>Choose one on the left to plug in, or start your own.</p>
         <button class="button" type="button" onClick={() => (dialog.value = { kind: "create" })}>
           New room

@@ -8,7 +8,7 @@ import { distance, wholeDate } from "../time";
 import { theme, toggleTheme } from "../theme";
 import { Avatar } from "./Avatar";
 import { ConnectionChip } from "./ConnectionChip";
-import { dialog, now } from "./hooks";
+import { dialog, isNarrow, now } from "./hooks";
 import { LogoMark, MoonIcon, PeopleIcon, PlusIcon, SearchIcon, SunIcon } from "./icons";
 
 export function Sidebar() {
@@ -24,16 +24,18 @@ export function Sidebar() {
     app.go(first.id);
   }
 
+  // On a phone the list is a page of its own.
+  const isPage = isNarrow.value && app.openId.value === null;
   return (
-    <div class="sidebar">
-      <header class="sidebar-header">
-        <p class="brand">
+    <div class="sidebar" role={isPage ? "main" : undefined}>
+      <div class="sidebar-header">
+        <p class="brand" role={isPage ? "heading" : undefined} aria-level={isPage ? 1 : undefined}>
           <LogoMark /> Switchboard
         </p>
         <button class="icon-button" type="button" data-testid="create-room" aria-label="New room" title="New room" onClick={() => (dialog.value = { kind: "create" })}>
           <PlusIcon />
         </button>
-      </header>
+      </div>
       <form class="room-filter" role="search" onSubmit={openFirst}>
         <SearchIcon />
         <input
@@ -51,13 +53,15 @@ export function Sidebar() {
       <nav class="rooms-scroll" aria-label="Rooms">
         {app.roomsLoaded.value ? <RoomItems rooms={rooms} filter={filter} /> : <ListSkeleton />}
       </nav>
-      <footer class="sidebar-footer">
-        <ConnectionChip />
+      <div class="sidebar-footer">
+        {/* On a phone the open room carries it in its header. */}
+        {!(isNarrow.value && app.openId.value !== null) && <ConnectionChip />}
         <div class="me">
           {me && (
-            <button class="me-button" type="button" data-testid="profile" aria-label={`${me.name}, your name: change it`} onClick={() => (dialog.value = { kind: "profile" })}>
+            <button class="me-button" type="button" data-testid="profile" title="Change your name" onClick={() => (dialog.value = { kind: "profile" })}>
               <Avatar person={me} size="small" />
               <bdi class="me-name">{me.name}</bdi>
+              <span class="visually-hidden">: change your name</span>
             </button>
           )}
           <button
@@ -71,7 +75,7 @@ export function Sidebar() {
             {theme.value === "dark" ? <SunIcon /> : <MoonIcon />}
           </button>
         </div>
-      </footer>
+      </div>
     </div>
   );
 }
@@ -136,7 +140,7 @@ function RoomItem({ room }: { room: Room }) {
       <span class={`jack cord-${cordColour(room.id)}`}>
         {room.unread > 0 && (
           <span class="lamp" data-testid="unread">
-            {room.unread >= 999 ? "999+" : room.unread}
+            {room.unread > 99 ? "99+" : room.unread}
             <span class="visually-hidden"> unread</span>
           </span>
         )}

@@ -23,7 +23,11 @@ interface Options {
 export function useScrollKeeper({ scroller, content, ready, onEnd, onNearStart }: Options): ScrollKeeper {
   const follows = useRef(true);
   const placed = useRef(false);
+  /** On the way to the end by its own motion; the reader's hand stops it. */
+  const gliding = useRef(false);
   const anchor = useRef<{ element: HTMLElement; top: number } | null>(null);
+  /** The heights that the last look saw: a scroll that comes with other ones is the browser's, not the reader's. */
+  const heights = useRef({ box: 0, content: 0 });
   const callbacks = useRef({ onEnd, onNearStart });
   callbacks.current = { onEnd, onNearStart };
 
@@ -31,10 +35,13 @@ export function useScrollKeeper({ scroller, content, ready, onEnd, onNearStart }
     const box = scroller.current;
     const list = content.current;
     if (!box || !list) return;
-    follows.current = box.scrollHeight - box.scrollTop - box.clientHeight < END_SLACK;
+    heights.current = { box: box.clientHeight, content: box.scrollHeight };
+    const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < END_SLACK;
+    if (atEnd) gliding.current = false;
+    follows.current = atEnd || gliding.current;
     const element = firstBelow(list, box.scrollTop);
     anchor.current = element ? { element, top: element.offsetTop } : null;
-    callbacks.current.onEnd(follows.current);
+    callbacks.current.onEnd(atEnd);
     if (placed.current && box.scrollTop < OLDER_AHEAD) callbacks.current.onNearStart();
   };
 
@@ -43,8 +50,15 @@ export function useScrollKeeper({ scroller, content, ready, onEnd, onNearStart }
     if (!box) return;
     const kept = anchor.current;
     if (follows.current) box.scrollTop = box.scrollHeight;
-    else if (kept?.element.isConnected) box.scrollTop += kept.element.offsetTop - kept.top;
+    else if (kept?.element.isConnected && kept.element.offsetTop !== kept.top) box.scrollTop += kept.element.offsetTop - kept.top;
     look();
+  };
+
+  const onScroll = () => {
+    const box = scroller.current;
+    const resized = box?.clientHeight !== heights.current.box || box.scrollHeight !== heights.current.content;
+    if (resized && follows.current) hold();
+    else look();
   };
 
   useLayoutEffect(() => {
@@ -70,10 +84,12 @@ export function useScrollKeeper({ scroller, content, ready, onEnd, onNearStart }
     const observer = new ResizeObserver(hold);
     observer.observe(box);
     observer.observe(list);
-    box.addEventListener("scroll", look, { passive: true });
+    box.addEventListener("scroll", onScroll, { passive: true });
+    const hand = () => (gliding.current = false);
+    for (const name of ["wheel", "touchstart", "pointerdown", "keydown"]) box.addEventListener(name, hand, { passive: true });
     return () => {
       observer.disconnect();
-      box.removeEventListener("scroll", look);
+      box.removeEventListener("scroll", onScroll);
     };
   }, []);
 
@@ -82,8 +98,12 @@ export function useScrollKeeper({ scroller, content, ready, onEnd, onNearStart }
       const box = scroller.current;
       if (!box) return;
       follows.current = true;
-      const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-      box.scrollTo({ top: box.scrollHeight, behavior: smooth && !calm ? "smooth" : "instant" });
+      const glides = smooth && !matchMedia("(prefers-reduced-motion: reduce)").matches;
+      // From far away only the last stretch is shown as motion.
+      const far = box.scrollHeight - box.clientHeight * 2.5;
+      gliding.current = glides;
+      if (box.scrollTop < far || !glides) box.scrollTop = glides ? far : box.scrollHeight;
+      if (glides) box.scrollTo({ top: box.scrollHeight, behavior: "smooth" });
     },
   };
 }

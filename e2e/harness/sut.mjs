@@ -1,6 +1,6 @@
 // The server under test: ours, or the official one with SUT=reference.
 
-import { after, afterEach, before } from "node:test";
+import { after, afterEach } from "node:test";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
@@ -16,21 +16,11 @@ export function expected({ official, ours }) {
 }
 
 /** The server of this test file: one process, checked after each test, ended after the last. */
-export function serverOfThisFile(mode, args = []) {
-  const server = { mode };
-  before(async () => {
-    server.process = await conformance(mode, args);
-  });
-  afterEach(() => server.process.assertQuiet());
-  after(() => server.process?.kill());
-  return {
-    get url() {
-      return server.process.url;
-    },
-    get process() {
-      return server.process;
-    },
-  };
+export async function serverOfThisFile(mode, args = []) {
+  const server = await conformance(mode, args);
+  afterEach(() => server.assertQuiet());
+  after(() => server.kill());
+  return server;
 }
 
 /** A server with the modes of examples/conformance, for tests that stop and restart it. */

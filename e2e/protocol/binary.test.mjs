@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { clientsOf, next, TRANSPORTS } from "../harness/clients.mjs";
 import { serverOfThisFile } from "../harness/sut.mjs";
 
-const server = serverOfThisFile("api");
+const server = await serverOfThisFile("api");
 
 const EVERY_BYTE = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
 const some = (...bytes) => Buffer.from(bytes);

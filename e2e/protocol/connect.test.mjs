@@ -7,7 +7,7 @@ import { clientsOf, connected, disconnected, next, refused, TRANSPORTS } from ".
 import { isReference, serverOfThisFile } from "../harness/sut.mjs";
 import { until } from "../harness/until.mjs";
 
-const server = serverOfThisFile("api");
+const server = await serverOfThisFile("api");
 
 for (const transport of TRANSPORTS) {
   describe(`over ${transport.name}`, () => {
@@ -115,7 +115,7 @@ for (const transport of TRANSPORTS) {
       assert.equal(await reason, "io client disconnect");
       if (isReference) {
         // It can lose a CONNECT that follows a DISCONNECT at once: let it finish the first.
-        await until(() => server.process.lines.some((it) => it.includes(` ${first} `)), "it left");
+        await until(() => server.lines.some((it) => it.includes(` ${first} `)), "it left");
       }
       other.connect();
       await connected(other);

@@ -7,7 +7,7 @@ import { clientsOf, collect, connected, disconnected, settle, TRANSPORTS } from 
 import { conformance, isReference, serverOfThisFile } from "../harness/sut.mjs";
 import { until } from "../harness/until.mjs";
 
-const server = serverOfThisFile("api", ["--ping-interval", "400", "--ping-timeout", "300"]);
+const server = await serverOfThisFile("api", ["--ping-interval", "400", "--ping-timeout", "300"]);
 
 for (const transport of TRANSPORTS) {
   describe(`over ${transport.name}`, () => {

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { clientsOf, disconnected, next, TRANSPORTS } from "../harness/clients.mjs";
 import { serverOfThisFile } from "../harness/sut.mjs";
 
-const server = serverOfThisFile("api");
+const server = await serverOfThisFile("api");
 
 // What is sent, and what arrives if that is something else (JSON has no such value).
 const SHAPES = {

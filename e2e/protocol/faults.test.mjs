@@ -6,14 +6,14 @@ import assert from "node:assert/strict";
 import { clientsOf, TRANSPORTS } from "../harness/clients.mjs";
 import { serverOfThisFile } from "../harness/sut.mjs";
 
-const server = serverOfThisFile("api");
+const server = await serverOfThisFile("api");
 
 for (const transport of TRANSPORTS) {
   describe(`over ${transport.name}`, () => {
     const { open } = clientsOf(server, transport);
 
     test("a handler that panics ends neither its socket nor another", async () => {
-      server.process.announce(/panic/i);
+      server.announce(/panic/i);
       const [broken, healthy] = await Promise.all([open(), open()]);
       for (let i = 0; i < 5; i += 1) {
         broken.emit("panic");
@@ -23,7 +23,7 @@ for (const transport of TRANSPORTS) {
     });
 
     test("arguments of another shape than a handler takes end nothing", async () => {
-      server.process.announce(/argument|slow|invalid|expected/i);
+      server.announce(/argument|slow|invalid|expected/i);
       const client = await open();
       client.emit("slow", { not: "a number" }, []);
       client.emit("ticks", "many");

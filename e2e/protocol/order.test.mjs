@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { clientsOf, collect, connected, next, TRANSPORTS, upgraded } from "../harness/clients.mjs";
 import { serverOfThisFile } from "../harness/sut.mjs";
 
-const server = serverOfThisFile("api");
+const server = await serverOfThisFile("api");
 const COUNT = 5_000;
 const numbers = Array.from({ length: COUNT }, (_, i) => i);
 

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { clientsOf, collect, connected, settle, TRANSPORTS } from "../harness/clients.mjs";
 import { serverOfThisFile } from "../harness/sut.mjs";
 
-const server = serverOfThisFile("api");
+const server = await serverOfThisFile("api");
 
 for (const transport of TRANSPORTS) {
   describe(`over ${transport.name}`, () => {

@@ -65,8 +65,8 @@ async fn every_end_has_its_official_reason() {
     assert_eq!(within(reason.recv()).await, Some("parse error"));
 
     let (mut client, _) = Client::connect(&server).await;
-    server.stop().await;
-    assert_eq!(client.close_code().await, Some(1012));
+    let (code, ()) = tokio::join!(client.close_code(), server.stop());
+    assert_eq!(code, Some(1012));
     assert_eq!(within(reason.recv()).await, Some("server shutting down"));
 }
 

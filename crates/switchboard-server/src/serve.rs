@@ -1,0 +1,88 @@
+//! How the parts are put together, started and stopped.
+//!
+//! Stopping: accept no more, close the sockets (their clients hear why), let requests under way
+//! finish, then close the store. A second signal does not wait for any of it.
+
+use std::future::Future;
+use std::io;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::api::Api;
+use crate::http_server::HttpServer;
+use crate::limits::Limits;
+use crate::rooms::{LiveFeed, Rooms, live};
+use crate::store::Store;
+use crate::web;
+
+/// Everything that serves, not yet serving.
+#[derive(Debug)]
+pub struct App {
+    store: Store,
+    rooms: Rooms,
+    feed: LiveFeed,
+    limits: Limits,
+}
+
+impl App {
+    /// Serves what this store keeps.
+    pub fn new(store: Store, limits: Limits) -> Self {
+        let (announcements, feed) = live();
+        let rooms = Rooms::new(store.clone(), announcements, limits.clone());
+        Self { store, rooms, feed, limits }
+    }
+
+    /// Serves until `stop`, then ends in good order.
+    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
+        let Self { store, rooms, mut feed, limits } = self;
+        let app = Router::new()
+            .nest("/api", Api::new(rooms.clone(), limits.clone()).router())
+            .merge(web::router());
+        let server = HttpServer::new(app, &limits);
+        let telling = tokio::spawn(async move {
+            while let Some(announcement) = feed.next().await {
+                if let Some(done) = announcement.done {
+                    let _ = done.send(());
+                }
+            }
+        });
+        let typing = tokio::spawn(async move { rooms.run_typing_clock().await });
+        tokio::select! {
+            () = server.accept(&listener) => (),
+            () = stop => (),
+        }
+        tracing::info!("stopping");
+        drop(listener);
+        server.finish(limits.shutdown_timeout).await;
+        typing.abort();
+        store.close().await;
+        telling.abort();
+    }
+}
+
+/// Resolves at SIGTERM or Ctrl-C; from then on the next one ends the process at once.
+///
+/// # Errors
+///
+/// When the operating system does not let us listen to signals.
+pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        either(&mut terminate, &mut interrupt).await;
+        tokio::spawn(async move {
+            either(&mut terminate, &mut interrupt).await;
+            tracing::warn!("stopped by a second signal, without waiting");
+            std::process::exit(1);
+        });
+    })
+}
+
+async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => (),
+        _ = interrupt.recv() => (),
+    }
+}

@@ -1,1 +1,73 @@
-//! Real-time engine: Socket.IO, Engine.IO and WebSocket over tokio and hyper.
+//! Real-time engine: Socket.IO, Engine.IO and WebSocket, wire-compatible with the official
+//! clients, on tokio and hyper.
+//!
+//! It does not bring an adapter for several nodes, HTTP/2 or TLS: those come with later releases.
+//! It speaks Engine.IO 4 and Socket.IO 5, as clients of versions 3 and 4 do.
+//!
+//! | start here | for |
+//! |---|---|
+//! | [`Server`] | building a server, its options, serving it |
+//! | [`Namespace::on`], [`Handler`] | handlers and what they may take |
+//! | [`Socket`] | one client: emit, acks, rooms |
+//! | [`Broadcast`] | many clients: rooms, exceptions |
+//! | [`serve`], [`Server::layer`] | serving by itself, or inside axum and other frameworks |
+//!
+//! What is promised: events of a socket are handled one after the other, in the order in which
+//! they were sent, and not before its connection handler has returned. What is emitted to a
+//! socket arrives in the order of the emits. A client that takes nothing for 5 s while more than
+//! 1 MiB waits for it, or for which 16 MiB wait, is disconnected; nobody else notices.
+//!
+//! ```no_run
+//! use switchboard::{Ack, Data, Server, Socket};
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> std::io::Result<()> {
+//!     let io = Server::builder().build();
+//!     io.on("connection", async |socket: Socket| {
+//!         socket.join("lobby");
+//!         socket.to("lobby").emit("joined", &socket.id()).ok();
+//!     });
+//!     io.of("/").on("message", async |socket: Socket, Data(text): Data<String>, ack: Ack| {
+//!         socket.to("lobby").emit("message", &text).ok();
+//!         ack.send(&"ok").ok();
+//!     });
+//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+//!     switchboard::serve(listener, io, std::future::pending()).await
+//! }
+//! ```
+
+mod ack;
+mod broadcast;
+mod engine;
+mod error;
+mod extract;
+mod handler;
+mod handshake;
+mod http;
+mod id;
+mod namespace;
+mod outbox;
+mod prepared;
+mod rooms;
+mod server;
+mod session;
+mod socket;
+mod state;
+mod sync;
+mod transport;
+mod wheel;
+
+pub use crate::http::service::{Layer, Layered, Service};
+pub use crate::http::{PeerAddress, serve, serve_with};
+pub use ack::{Ack, EmitWithAck};
+pub use broadcast::Broadcast;
+pub use error::{AckError, ArgsError, ConnectError, DisconnectReason, EncodeError};
+pub use extract::{Args, Auth, Context, Data, EventName, FromContext, Rejection, State, TryData};
+pub use handler::{Handler, HandlerFuture};
+pub use handshake::Handshake;
+pub use id::Id;
+pub use namespace::Namespace;
+pub use server::{Server, ServerBuilder};
+pub use socket::Socket;
+pub use switchboard_sio::{Args as EmitArgs, Binary, Payload};
+pub use transport::Transport;

@@ -1,0 +1,27 @@
+//! Ours: the library with its default settings, serving by itself, on one thread.
+//!
+//! Serves the events of the benchmark on a free port and prints the address as its only line.
+
+use std::io::Write;
+
+use switchboard::{Ack, Data, Server, Socket};
+
+fn main() -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve())
+}
+
+async fn serve() -> std::io::Result<()> {
+    let io = Server::builder().build();
+    io.on("connection", async |socket: Socket| socket.join("everybody"));
+    io.on("echo", async |Data(text): Data<String>, ack: Ack| {
+        let _ = ack.send(&text);
+    });
+    let everybody = io.to("everybody");
+    io.on("publish", async move |Data(text): Data<String>| {
+        let _ = everybody.emit("message", &text);
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    writeln!(std::io::stdout(), "{}", listener.local_addr()?)?;
+    switchboard::serve(listener, io, std::future::pending()).await
+}

@@ -1,0 +1,297 @@
+//! The payload of an event or ack: raw JSON that is parsed when somebody asks for values.
+//!
+//! A server that only relays never asks: it forwards [`Payload::args_json`] and the attachments as
+//! they came (see [`RawArgs`](crate::RawArgs)), so that duplicate keys, large numbers and lone
+//! surrogates reach the other side unchanged.
+//!
+//! Spec: Socket.IO protocol 5, "Encoding"; threats S1, S3, S15.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, SeqAccess, Visitor};
+
+use crate::json::{self, Fault, Scanner};
+use crate::placeholder::Placeholders;
+use crate::{ArgsError, PeerError, binary};
+
+/// Name, arguments and attachments of an event, or arguments and attachments of an ack.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Payload<'a> {
+    /// The whole array, from bracket to bracket.
+    json: Cow<'a, str>,
+    /// The event name where it had escapes; else it is read out of `json`.
+    unescaped_name: Option<Box<str>>,
+    /// Where the name stands in `json`, without quotes. Empty for acks.
+    name_at: usize,
+    name_end: usize,
+    /// Where the first argument begins; the closing bracket if there is none.
+    args_at: usize,
+    attachments: Vec<Bytes>,
+}
+
+impl<'a> Payload<'a> {
+    /// The JSON array as it was sent, placeholders included.
+    pub fn json(&self) -> &str {
+        &self.json
+    }
+
+    /// The name of the event, numbers as their text; empty for an ack.
+    ///
+    /// A lone surrogate, which JavaScript allows in a name, reads as U+FFFD.
+    pub fn event_name(&self) -> Cow<'_, str> {
+        let plain = || self.json.get(self.name_at..self.name_end).unwrap_or_default();
+        Cow::Borrowed(self.unescaped_name.as_deref().unwrap_or_else(plain))
+    }
+
+    /// The binary values, in the order of their placeholders' numbers.
+    pub fn attachments(&self) -> &[Bytes] {
+        &self.attachments
+    }
+
+    /// The arguments as they were sent, without the name and the brackets: `"a",{"b":1}`.
+    /// Empty when there are none.
+    pub fn args_json(&self) -> &str {
+        let end = self.json.len().saturating_sub(1);
+        let args = self.json.get(self.args_at..end).unwrap_or_default();
+        args.trim_end_matches([' ', '\n', '\r', '\t'])
+    }
+
+    /// All arguments as one sequence.
+    ///
+    /// A tuple takes as many as it has fields: what is missing reads as `null` and further
+    /// arguments are ignored, as in a JavaScript function. A `Vec` takes exactly what is there.
+    ///
+    /// # Errors
+    ///
+    /// [`ArgsError`] when an argument is not what `T` asks for. A string with a lone surrogate and
+    /// a number beyond the range of its type are such cases too: only the raw text carries them.
+    pub fn args<T: DeserializeOwned>(&self) -> Result<T, ArgsError> {
+        let args = Args { scanner: Scanner::new(self.args_json(), json::DEPTH_MAX) };
+        binary::provide(&self.attachments, || T::deserialize(args)).map_err(ArgsError)
+    }
+
+    /// The first argument; when there is none, what `null` reads as.
+    ///
+    /// # Errors
+    ///
+    /// As for [`args`](Self::args).
+    pub fn arg<T: DeserializeOwned>(&self) -> Result<T, ArgsError> {
+        let mut args = Args { scanner: Scanner::new(self.args_json(), json::DEPTH_MAX) };
+        let first = args.next_text().map(|it| it.unwrap_or("null"));
+        binary::provide(&self.attachments, || serde_json::from_str(first?)).map_err(ArgsError)
+    }
+
+    /// The same payload, independent of the message that it was decoded from.
+    pub fn into_owned(self) -> Payload<'static> {
+        Payload { json: Cow::Owned(self.json.into_owned()), ..self }
+    }
+
+    /// Reads the array of an event, whose first item is the name.
+    pub(crate) fn event(text: &'a str, check: Check<'_>) -> Result<Self, PeerError> {
+        let mut scanner = Scanner::new(text, check.depth_max);
+        open_array(&mut scanner)?;
+        let Some(first @ (b'"' | b'-' | b'0'..=b'9')) = scanner.peek() else {
+            return Err(PeerError::BadEventName);
+        };
+        let name_at = scanner.at() + usize::from(first == b'"');
+        let name = scanner.value(&mut ())?;
+        let (name, is_string) =
+            if first == b'"' { (json::unquoted(name), true) } else { (name, false) };
+        let name_end = name_at + name.len();
+        let unescaped = json::unescape(name);
+        if is_string && is_reserved(&unescaped) {
+            return Err(PeerError::ReservedEventName);
+        }
+        let unescaped_name = match unescaped {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(name) => Some(name.into_boxed_str()),
+        };
+        let has_args = scanner.take(b',');
+        let (args_at, json) = finish_array(scanner, text, has_args, check)?;
+        Ok(Self { json, unescaped_name, name_at, name_end, args_at, attachments: Vec::new() })
+    }
+
+    /// Reads the array of an ack. No text at all is an ack without arguments, as in the official
+    /// parser.
+    pub(crate) fn ack(text: &'a str, check: Check<'_>) -> Result<Self, PeerError> {
+        let text = if text.is_empty() { "[]" } else { text };
+        let mut scanner = Scanner::new(text, check.depth_max);
+        open_array(&mut scanner)?;
+        let has_args = scanner.peek() != Some(b']');
+        let (args_at, json) = finish_array(scanner, text, has_args, check)?;
+        let attachments = Vec::new();
+        Ok(Self { json, unescaped_name: None, name_at: 0, name_end: 0, args_at, attachments })
+    }
+
+    pub(crate) fn attach(&mut self, bytes: Bytes) {
+        self.attachments.push(bytes);
+    }
+}
+
+/// What a payload must keep to.
+pub(crate) struct Check<'p> {
+    pub(crate) depth_max: usize,
+    /// Present in binary packets.
+    pub(crate) placeholders: Option<&'p mut Placeholders>,
+}
+
+/// Event names that Socket.IO keeps for itself, the same six as in the official parser.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    matches!(
+        name,
+        "connect"
+            | "connect_error"
+            | "disconnect"
+            | "disconnecting"
+            | "newListener"
+            | "removeListener"
+    )
+}
+
+impl From<Fault> for PeerError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Invalid => Self::BadJson,
+            Fault::TooDeep => Self::TooDeep,
+        }
+    }
+}
+
+fn open_array(scanner: &mut Scanner<'_>) -> Result<(), PeerError> {
+    // The grammar has no whitespace in front of the payload.
+    if scanner.peek() != Some(b'[') || scanner.at() != 0 {
+        return Err(PeerError::BadPayload);
+    }
+    Ok(scanner.open_array()?)
+}
+
+/// Reads the arguments and the end of the array; answers where they begin, and the whole array.
+fn finish_array<'a>(
+    mut scanner: Scanner<'a>,
+    text: &'a str,
+    has_args: bool,
+    check: Check<'_>,
+) -> Result<(usize, Cow<'a, str>), PeerError> {
+    scanner.peek();
+    let args_at = scanner.at();
+    if has_args {
+        match check.placeholders {
+            Some(placeholders) => skip_items(&mut scanner, placeholders)?,
+            None => skip_items(&mut scanner, &mut ())?,
+        }
+    }
+    if !scanner.take(b']') {
+        return Err(PeerError::BadJson);
+    }
+    let json = text.get(..scanner.at()).unwrap_or_default();
+    scanner.end()?;
+    Ok((args_at, Cow::Borrowed(json)))
+}
+
+fn skip_items<S: json::Sink>(scanner: &mut Scanner<'_>, sink: &mut S) -> Result<(), Fault> {
+    scanner.value(sink)?;
+    while scanner.take(b',') {
+        scanner.value(sink)?;
+    }
+    Ok(())
+}
+
+/// The arguments as serde sees them: a sequence, each item parsed on its own.
+///
+/// Each on its own, because serde_json stops at 127 levels: the array around the arguments would
+/// take one of them away, and payloads that the decoder accepts could not be read.
+struct Args<'a> {
+    scanner: Scanner<'a>,
+}
+
+impl<'a> Args<'a> {
+    fn next_text(&mut self) -> Result<Option<&'a str>, serde_json::Error> {
+        if self.scanner.peek().is_none() {
+            return Ok(None);
+        }
+        let value = self.scanner.value(&mut ());
+        self.scanner.take(b',');
+        value.map(Some).map_err(|_| de::Error::custom("the arguments are not JSON"))
+    }
+}
+
+impl<'de> SeqAccess<'de> for Args<'de> {
+    type Error = serde_json::Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Self::Error> {
+        let Some(text) = self.next_text()? else { return Ok(None) };
+        seed.deserialize(&mut serde_json::Deserializer::from_str(text)).map(Some)
+    }
+}
+
+impl<'de> Deserializer<'de> for Args<'de> {
+    type Error = serde_json::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        visitor.visit_seq(self)
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        visitor.visit_seq(Padded { args: self, missing: len })
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        self.deserialize_tuple(len, visitor)
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        visitor.visit_unit()
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
+        unit_struct seq map struct enum identifier ignored_any
+    }
+}
+
+/// The arguments for a tuple: as many as it wants, `null` for those that were not sent.
+struct Padded<'a> {
+    args: Args<'a>,
+    missing: usize,
+}
+
+impl<'de> SeqAccess<'de> for Padded<'de> {
+    type Error = serde_json::Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Self::Error> {
+        if self.missing == 0 {
+            return Ok(None);
+        }
+        self.missing -= 1;
+        let text = self.args.next_text()?.unwrap_or("null");
+        seed.deserialize(&mut serde_json::Deserializer::from_str(text)).map(Some)
+    }
+}

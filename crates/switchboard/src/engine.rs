@@ -1,0 +1,186 @@
+//! What all connections of a server share.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
+
+use switchboard_eio as eio;
+use switchboard_sio as sio;
+use switchboard_ws as ws;
+use tokio::sync::Notify;
+
+use crate::http::origin::Origins;
+use crate::namespace::NamespaceInner;
+use crate::session::driver::Driver;
+use crate::session::{Link, Session};
+use crate::state::StateMap;
+use crate::sync::{read, write};
+use crate::wheel::{self, Wheel};
+use crate::{DisconnectReason, Id};
+
+/// Options after they have been checked.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) path: Box<str>,
+    pub(crate) max_payload: usize,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) ack_timeout: Duration,
+    pub(crate) eio: eio::Config,
+    pub(crate) sio: sio::Limits,
+    pub(crate) ws: ws::Limits,
+    pub(crate) origins: Origins,
+}
+
+/// A server: its options, namespaces and sessions.
+pub(crate) struct Engine {
+    pub(crate) config: Config,
+    pub(crate) sessions: Sessions,
+    pub(crate) wheel: Arc<Wheel>,
+    wheel_turns: AtomicBool,
+    namespaces: RwLock<HashMap<Box<str>, Arc<NamespaceInner>>>,
+    state: Arc<StateMap>,
+    is_closing: AtomicBool,
+    /// Connection tasks that have not ended.
+    tasks: AtomicUsize,
+    tasks_ended: Notify,
+}
+
+impl Engine {
+    pub(crate) fn new(config: Config, state: StateMap) -> Self {
+        Self {
+            config,
+            sessions: Sessions::new(),
+            wheel: Arc::new(Wheel::new()),
+            wheel_turns: AtomicBool::new(false),
+            namespaces: RwLock::default(),
+            state: Arc::new(state),
+            is_closing: AtomicBool::new(false),
+            tasks: AtomicUsize::new(0),
+            tasks_ended: Notify::new(),
+        }
+    }
+
+    /// The namespace of that name, if the application has one.
+    pub(crate) fn namespace(&self, name: &str) -> Option<Arc<NamespaceInner>> {
+        read(&self.namespaces).get(name).cloned()
+    }
+
+    /// The namespace of that name, made if it is new.
+    pub(crate) fn namespace_or_new(&self, name: &str) -> Arc<NamespaceInner> {
+        let mut namespaces = write(&self.namespaces);
+        let namespace = namespaces
+            .entry(name.into())
+            .or_insert_with(|| Arc::new(NamespaceInner::new(name, Arc::clone(&self.state))));
+        Arc::clone(namespace)
+    }
+
+    /// Starts the task of a session that begins with long-polling.
+    pub(crate) fn start_polling(&self, session: &Arc<Session>) {
+        self.admit(session);
+        tokio::spawn(Driver::polling(Arc::clone(session), Instant::now()));
+    }
+
+    /// Starts the task of a session that begins with a WebSocket.
+    pub(crate) fn start_websocket(&self, session: &Arc<Session>, link: Link) {
+        self.admit(session);
+        tokio::spawn(Driver::websocket(Arc::clone(session), link, Instant::now()));
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.is_closing.load(Ordering::SeqCst)
+    }
+
+    /// Ends every session, and waits until the last of their tasks has ended.
+    pub(crate) async fn close(&self) {
+        self.is_closing.store(true, Ordering::SeqCst);
+        for session in self.sessions.all() {
+            session.close(DisconnectReason::ServerShuttingDown);
+        }
+        loop {
+            let mut ended = std::pin::pin!(self.tasks_ended.notified());
+            ended.as_mut().enable();
+            if self.tasks.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    /// A connection's task has ended.
+    pub(crate) fn dismiss(&self) {
+        if self.tasks.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.tasks_ended.notify_waiters();
+        }
+    }
+
+    fn admit(&self, session: &Arc<Session>) {
+        self.tasks.fetch_add(1, Ordering::SeqCst);
+        self.sessions.insert(session);
+        if !self.wheel_turns.swap(true, Ordering::AcqRel) {
+            tokio::spawn(wheel::run(Arc::downgrade(&self.wheel)));
+        }
+        if self.is_closing() {
+            // It slipped in while the others were being told.
+            session.close(DisconnectReason::ServerShuttingDown);
+        }
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// Sessions by their id, reachable from every thread.
+pub(crate) struct Sessions {
+    hasher: RandomState,
+    shards: [RwLock<HashMap<Id, Arc<Session>>>; SHARDS],
+}
+
+impl Sessions {
+    fn new() -> Self {
+        Self { hasher: RandomState::new(), shards: Default::default() }
+    }
+
+    pub(crate) fn find(&self, sid: Id) -> Option<Arc<Session>> {
+        read(self.shard(sid)).get(&sid).cloned()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.shards.iter().map(|it| read(it).len()).sum()
+    }
+
+    pub(crate) fn remove(&self, sid: Id) {
+        let mut shard = write(self.shard(sid));
+        let removed = shard.remove(&sid);
+        if shard.len() < shard.capacity() / 4 {
+            shard.shrink_to_fit();
+        }
+        drop(shard);
+        drop(removed);
+    }
+
+    fn insert(&self, session: &Arc<Session>) {
+        write(self.shard(session.sid)).insert(session.sid, Arc::clone(session));
+    }
+
+    fn all(&self) -> Vec<Arc<Session>> {
+        let mut all = Vec::new();
+        for shard in &self.shards {
+            all.extend(read(shard).values().cloned());
+        }
+        all
+    }
+
+    fn shard(&self, sid: Id) -> &RwLock<HashMap<Id, Arc<Session>>> {
+        let index = self.hasher.hash_one(sid) as usize % SHARDS;
+        #[expect(clippy::indexing_slicing, reason = "the remainder is below the length")]
+        &self.shards[index]
+    }
+}
+
+const SHARDS: usize = 16;

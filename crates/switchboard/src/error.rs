@@ -1,0 +1,146 @@
+//! Errors of the library: what the caller, or the other side of an ack, did not get.
+
+use std::fmt;
+
+/// Why an emit failed. The value could not be encoded; a closed connection is no error.
+pub use switchboard_sio::EncodeError;
+
+/// Why arguments are not of the type that was asked for.
+pub use switchboard_sio::ArgsError;
+
+/// Why no acknowledgement came.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum AckError {
+    /// The client did not answer in time.
+    Timeout,
+    /// The socket was disconnected before the client answered.
+    Disconnected,
+    /// More acks wait on this socket than the limit allows (10,000).
+    TooManyPending,
+    /// The event could not be encoded.
+    Encode(EncodeError),
+    /// The answer is not of the expected type.
+    Decode(ArgsError),
+}
+
+impl fmt::Display for AckError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout => f.write_str("the client did not acknowledge in time"),
+            Self::Disconnected => f.write_str("the socket was disconnected before it acknowledged"),
+            Self::TooManyPending => f.write_str("too many acks are pending on this socket"),
+            Self::Encode(error) => write!(f, "could not encode the event: {error}"),
+            Self::Decode(error) => write!(f, "the acknowledgement is of another type: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for AckError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Encode(error) => Some(error),
+            Self::Decode(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// A middleware's refusal: what the client gets in its `connect_error` event.
+///
+/// ```
+/// use switchboard::ConnectError;
+///
+/// let refusal = ConnectError::new("unauthorized").data(&serde_json::json!({ "status": 401 }));
+/// assert_eq!(refusal.message(), "unauthorized");
+/// ```
+#[derive(Clone, Debug)]
+pub struct ConnectError {
+    message: String,
+    data: Option<Box<serde_json::value::RawValue>>,
+}
+
+impl ConnectError {
+    /// A refusal with the text that becomes `error.message`.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), data: None }
+    }
+
+    /// Adds details, which become `error.data`. A value that is not JSON is left out.
+    #[must_use]
+    pub fn data<T: serde::Serialize + ?Sized>(mut self, data: &T) -> Self {
+        self.data = serde_json::value::to_raw_value(data).ok();
+        self
+    }
+
+    /// The text that becomes `error.message`.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub(crate) fn raw_data(&self) -> Option<&serde_json::value::RawValue> {
+        self.data.as_deref()
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for ConnectError {}
+
+/// Why a socket was disconnected, in the words of the official server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DisconnectReason {
+    /// The client left the namespace: `client namespace disconnect`.
+    ClientNamespace,
+    /// The server put the socket out: `server namespace disconnect`.
+    ServerNamespace,
+    /// The server closed the whole connection: `forced server close`.
+    ForcedServerClose,
+    /// The connection was given up, as for a slow consumer or a handler that panicked:
+    /// `forced close`.
+    ForcedClose,
+    /// The client sent something that is no valid packet: `parse error`.
+    ParseError,
+    /// The client was silent for too long: `ping timeout`.
+    PingTimeout,
+    /// The server goes down: `server shutting down`.
+    ServerShuttingDown,
+    /// The client closed the transport, or its connection ended: `transport close`.
+    TransportClose,
+    /// The connection broke: `transport error`.
+    TransportError,
+}
+
+impl DisconnectReason {
+    /// The official name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientNamespace => "client namespace disconnect",
+            Self::ServerNamespace => "server namespace disconnect",
+            Self::ForcedServerClose => "forced server close",
+            Self::ForcedClose => "forced close",
+            Self::ParseError => "parse error",
+            Self::PingTimeout => "ping timeout",
+            Self::ServerShuttingDown => "server shutting down",
+            Self::TransportClose => "transport close",
+            Self::TransportError => "transport error",
+        }
+    }
+}
+
+impl fmt::Display for DisconnectReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl serde::Serialize for DisconnectReason {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}

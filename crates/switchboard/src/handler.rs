@@ -1,0 +1,98 @@
+//! Handlers: plain async functions whose arguments say what they want to know.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::error::ConnectError;
+use crate::extract::{Context, FromContext, Rejection};
+
+/// An async function or closure that the library calls for an event, a connection, a disconnect,
+/// or as a middleware.
+///
+/// Up to eight arguments, each an extractor: [`Socket`](crate::Socket), [`Data`](crate::Data),
+/// [`TryData`](crate::TryData), [`Args`](crate::Args), [`Ack`](crate::Ack),
+/// [`Auth`](crate::Auth), [`State`](crate::State), [`EventName`](crate::EventName),
+/// [`DisconnectReason`](crate::DisconnectReason), `Arc<`[`Handshake`](crate::Handshake)`>`, or a
+/// type of your own that implements [`FromContext`]. Event handlers return nothing, a middleware
+/// returns `Result<(), `[`ConnectError`]`>`. A closure may capture what is `Clone + Send + Sync`:
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use switchboard::{Ack, Server};
+///
+/// let io = Server::builder().build();
+/// let counter = Arc::new(AtomicU64::new(0));
+/// io.of("/").on("count", async move |ack: Ack| {
+///     ack.send(&counter.fetch_add(1, Ordering::Relaxed)).ok();
+/// });
+/// ```
+///
+/// The future runs inside the connection's task: a handler that blocks its thread stalls its
+/// connection, so move such work into `tokio::task::spawn_blocking`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot handle this",
+    label = "not an async function of extractors",
+    note = "a handler is an async function or closure; its arguments are extractors such as \
+            `Socket`, `Data<T>` and `Ack`, and it returns `()` (a middleware: `Result<(), ConnectError>`)",
+    note = "its future must be `Send`, and what it captures `Clone + Send + Sync + 'static`"
+)]
+pub trait Handler<Params, Out>: Send + Sync + 'static {
+    /// Takes the arguments out of `context`, and gives back what is to run.
+    ///
+    /// # Errors
+    ///
+    /// The [`Rejection`] of the first argument that cannot be had.
+    fn call(&self, context: &Context<'_>) -> Result<HandlerFuture<Out>, Rejection>;
+}
+
+/// What a handler does, not yet begun.
+pub type HandlerFuture<Out> = Pin<Box<dyn Future<Output = Out> + Send>>;
+
+/// A handler whose argument types are forgotten.
+pub(crate) type Erased<Out> =
+    Arc<dyn Fn(&Context<'_>) -> Result<HandlerFuture<Out>, Rejection> + Send + Sync>;
+pub(crate) type EventHandler = Erased<()>;
+pub(crate) type Middleware = Erased<Result<(), ConnectError>>;
+
+pub(crate) fn erase<Out, P>(handler: impl Handler<P, Out>) -> Erased<Out> {
+    Arc::new(move |context| handler.call(context))
+}
+
+/// Handlers by event. A list is shared as it is with whoever calls it, so that no lock is held
+/// while an extractor of the application runs.
+pub(crate) type EventHandlers = HashMap<Box<str>, Arc<[EventHandler]>>;
+
+pub(crate) fn register(handlers: &mut EventHandlers, event: &str, handler: EventHandler) {
+    let before = handlers.get(event).map(|it| it.to_vec()).unwrap_or_default();
+    let now = before.into_iter().chain([handler]).collect();
+    handlers.insert(event.into(), now);
+}
+
+macro_rules! impl_handler {
+    ($($param:ident),*) => {
+        #[allow(non_snake_case, unused_variables, reason = "also written out for no parameters")]
+        impl<Function, Fut, Out, $($param,)*> Handler<($($param,)*), Out> for Function
+        where
+            Function: FnOnce($($param,)*) -> Fut + Clone + Send + Sync + 'static,
+            Fut: Future<Output = Out> + Send + 'static,
+            $($param: FromContext,)*
+        {
+            fn call(&self, context: &Context<'_>) -> Result<HandlerFuture<Out>, Rejection> {
+                $(let $param = $param::from_context(context)?;)*
+                Ok(Box::pin((self.clone())($($param,)*)))
+            }
+        }
+    };
+}
+
+impl_handler!();
+impl_handler!(A);
+impl_handler!(A, B);
+impl_handler!(A, B, C);
+impl_handler!(A, B, C, D);
+impl_handler!(A, B, C, D, E);
+impl_handler!(A, B, C, D, E, F);
+impl_handler!(A, B, C, D, E, F, G);
+impl_handler!(A, B, C, D, E, F, G, H);

@@ -1,0 +1,48 @@
+//! Query strings: the few parameters that Engine.IO needs.
+
+/// The percent-decoded value of the last parameter of that name, as official servers see it.
+pub(crate) fn value(query: &str, name: &str) -> Option<String> {
+    let pairs = query.split('&').rev();
+    let mut pairs = pairs.map(|it| it.split_once('=').unwrap_or((it, "")));
+    pairs.find_map(|(key, value)| (decode(key) == name).then(|| decode(value)))
+}
+
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        match (byte, after) {
+            (b'+', _) => bytes.push(b' '),
+            (b'%', [high, low, after @ ..]) => match (hex(*high), hex(*low)) {
+                (Some(high), Some(low)) => {
+                    bytes.push(high * 16 + low);
+                    rest = after;
+                }
+                _ => bytes.push(b'%'),
+            },
+            _ => bytes.push(byte),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    u8::try_from(char::from(digit).to_digit(16)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::value;
+
+    #[test]
+    fn values_are_found_and_decoded() {
+        let query = "EIO=4&transport=web%73ocket&t=a+b&x=%zz&x=last&flag";
+        assert_eq!(value(query, "transport").as_deref(), Some("websocket"));
+        assert_eq!(value(query, "t").as_deref(), Some("a b"));
+        assert_eq!(value(query, "x").as_deref(), Some("last"));
+        assert_eq!(value(query, "flag").as_deref(), Some(""));
+        assert_eq!(value(query, "sid"), None);
+        assert_eq!(value("a=%e2%82", "a").as_deref(), Some("\u{fffd}"));
+    }
+}

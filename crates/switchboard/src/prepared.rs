@@ -1,0 +1,61 @@
+//! Prepared packets: a broadcast is encoded once, and everybody shares the bytes.
+//!
+//! Server frames are unmasked, so the whole WebSocket frame, header included, is the same for
+//! every recipient. It is made when the first WebSocket asks for it; polling clients share the
+//! packet's text.
+
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+
+/// One Socket.IO packet, ready for every transport.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    text: Bytes,
+    attachments: Vec<Bytes>,
+    frames: OnceLock<Bytes>,
+}
+
+impl Prepared {
+    /// `text` is the Engine.IO message: a `4` and the Socket.IO packet.
+    pub(crate) fn new(text: Vec<u8>, attachments: Vec<Bytes>) -> Self {
+        Self { text: text.into(), attachments, frames: OnceLock::new() }
+    }
+
+    /// The Engine.IO text packet, with its leading `4`.
+    pub(crate) fn text(&self) -> &Bytes {
+        &self.text
+    }
+
+    /// The binary packets that follow the text.
+    pub(crate) fn attachments(&self) -> &[Bytes] {
+        &self.attachments
+    }
+
+    /// All of the packet as WebSocket frames.
+    pub(crate) fn frames(&self) -> &Bytes {
+        self.frames.get_or_init(|| {
+            let mut frames = Vec::new();
+            encode_frames(&self.text, &self.attachments, &mut frames);
+            frames.into()
+        })
+    }
+}
+
+/// Appends the frames of one packet: its text, then its attachments.
+pub(crate) fn encode_frames(text: &[u8], attachments: &[Bytes], output: &mut Vec<u8>) {
+    let attached: usize = attachments.iter().map(|it| it.len() + FRAME_HEADER_MAX).sum();
+    output.reserve(text.len() + FRAME_HEADER_MAX + attached);
+    encode_text_frame(text, output);
+    for attachment in attachments {
+        switchboard_ws::encode(switchboard_ws::Message::Binary(attachment), output);
+    }
+}
+
+/// Appends one text frame. What we encode is UTF-8 by construction.
+pub(crate) fn encode_text_frame(text: &[u8], output: &mut Vec<u8>) {
+    let text = std::str::from_utf8(text).unwrap_or_default();
+    switchboard_ws::encode(switchboard_ws::Message::Text(text), output);
+}
+
+const FRAME_HEADER_MAX: usize = 10;

@@ -1,0 +1,180 @@
+//! Rooms: which sockets a broadcast reaches.
+//!
+//! Members stand in chunks of at most [`CHUNK_MEMBERS`]; a broadcast locks one chunk at a time, so
+//! that joins and leaves go on beside it and a mass disconnect never stalls it. A socket remembers
+//! its chunk, so leaving costs one short search whatever the room's size.
+//!
+//! A broadcast that began before `leave` returned may still be delivered; one begun after may not.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
+
+use crate::socket::Socket;
+use crate::sync::{lock, read, write};
+
+/// The rooms of one namespace.
+#[derive(Debug)]
+pub(crate) struct Rooms {
+    hasher: RandomState,
+    shards: [RwLock<HashMap<Arc<str>, Arc<Room>>>; SHARDS],
+}
+
+impl Rooms {
+    pub(crate) fn new() -> Self {
+        Self { hasher: RandomState::new(), shards: Default::default() }
+    }
+
+    /// Adds `socket` to the room of that name, which begins to exist if it did not.
+    pub(crate) fn join(&self, name: &str, socket: &Socket) -> Membership {
+        let shard = self.shard(name);
+        // Members are added under the shard's lock: an empty room is removed under the same lock,
+        // so nobody can join a room that is just going away.
+        if let Some(room) = read(shard).get(name) {
+            return room.add(socket);
+        }
+        let mut shard = write(shard);
+        if let Some(room) = shard.get(name) {
+            return room.add(socket);
+        }
+        let room = Arc::new(Room::new(name));
+        let membership = room.add(socket);
+        shard.insert(Arc::clone(&room.name), room);
+        membership
+    }
+
+    /// Ends a membership; the last one ends the room.
+    pub(crate) fn leave(&self, membership: &Membership, socket: &Socket) {
+        let room = &membership.room;
+        if !room.remove(&membership.chunk, socket) {
+            return;
+        }
+        let mut shard = write(self.shard(&room.name));
+        let is_ours = shard.get(&room.name).is_some_and(|it| Arc::ptr_eq(it, room));
+        if is_ours && room.members.load(Ordering::SeqCst) == 0 {
+            shard.remove(&room.name);
+        }
+    }
+
+    /// The room of that name, if anybody is in it.
+    pub(crate) fn find(&self, name: &str) -> Option<Arc<Room>> {
+        read(self.shard(name)).get(name).cloned()
+    }
+
+    /// How many rooms there are.
+    pub(crate) fn count(&self) -> usize {
+        self.shards.iter().map(|it| read(it).len()).sum()
+    }
+
+    fn shard(&self, name: &str) -> &RwLock<HashMap<Arc<str>, Arc<Room>>> {
+        let index = self.hasher.hash_one(name) as usize % SHARDS;
+        #[expect(clippy::indexing_slicing, reason = "the remainder is below the length")]
+        &self.shards[index]
+    }
+}
+
+/// A set of sockets.
+#[derive(Debug)]
+pub(crate) struct Room {
+    name: Arc<str>,
+    chunks: RwLock<Vec<Arc<Chunk>>>,
+    members: AtomicUsize,
+}
+
+impl Room {
+    pub(crate) fn new(name: &str) -> Self {
+        Self { name: name.into(), chunks: RwLock::default(), members: AtomicUsize::new(0) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.members.load(Ordering::Relaxed)
+    }
+
+    /// Calls `visit` for every member. Members that come or go meanwhile may be missed or visited.
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(&Socket)) {
+        let chunks = read(&self.chunks).clone();
+        for chunk in chunks {
+            lock(&chunk.members).iter().for_each(&mut visit);
+        }
+    }
+
+    pub(crate) fn add(self: &Arc<Self>, socket: &Socket) -> Membership {
+        self.members.fetch_add(1, Ordering::SeqCst);
+        let chunk = self.add_to_chunk(socket);
+        Membership { room: Arc::clone(self), chunk }
+    }
+
+    /// Removes the socket; `true` when it was the last one.
+    pub(crate) fn remove(&self, chunk: &Arc<Chunk>, socket: &Socket) -> bool {
+        // Dropped after the lock: what an application stored in a socket may run code on drop.
+        let (_gone, is_empty) = {
+            let mut members = lock(&chunk.members);
+            let Some(at) = members.iter().position(|it| it.id() == socket.id()) else {
+                return false;
+            };
+            let gone = members.swap_remove(at);
+            // A crowd that has left must not leave its memory behind.
+            if members.len() < members.capacity() / 4 {
+                members.shrink_to_fit();
+            }
+            (gone, members.is_empty())
+        };
+        if is_empty {
+            let mut chunks = write(&self.chunks);
+            // Looked at again: somebody may have joined the chunk meanwhile.
+            chunks.retain(|it| !Arc::ptr_eq(it, chunk) || !lock(&it.members).is_empty());
+        }
+        self.members.fetch_sub(1, Ordering::SeqCst) == 1
+    }
+
+    fn add_to_chunk(&self, socket: &Socket) -> Arc<Chunk> {
+        // Added under the list's lock, so that the chunk cannot be dropped as empty in between.
+        {
+            let chunks = read(&self.chunks);
+            if let Some(chunk) = chunks.iter().rev().find(|it| it.try_add(socket)) {
+                return Arc::clone(chunk);
+            }
+        }
+        let chunk = Arc::new(Chunk { members: Mutex::new(vec![socket.clone()]) });
+        write(&self.chunks).push(Arc::clone(&chunk));
+        chunk
+    }
+}
+
+/// A part of a room that is locked as a whole.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    members: Mutex<Vec<Socket>>,
+}
+
+impl Chunk {
+    fn try_add(&self, socket: &Socket) -> bool {
+        let mut members = lock(&self.members);
+        let has_space = members.len() < CHUNK_MEMBERS;
+        if has_space {
+            members.push(socket.clone());
+        }
+        has_space
+    }
+}
+
+/// One socket's place in one room.
+#[derive(Debug)]
+pub(crate) struct Membership {
+    room: Arc<Room>,
+    chunk: Arc<Chunk>,
+}
+
+impl Membership {
+    pub(crate) fn chunk(&self) -> &Arc<Chunk> {
+        &self.chunk
+    }
+
+    pub(crate) fn room_name(&self) -> &Arc<str> {
+        &self.room.name
+    }
+}
+
+const CHUNK_MEMBERS: usize = 256;
+const SHARDS: usize = 16;

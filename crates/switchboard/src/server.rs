@@ -1,0 +1,238 @@
+//! The server: what an application builds, fills with handlers, and serves.
+
+use std::time::Duration;
+
+use std::sync::Arc;
+use switchboard_eio as eio;
+use switchboard_sio as sio;
+use switchboard_sio::{Args, EncodeError};
+use switchboard_ws as ws;
+
+use crate::broadcast::Broadcast;
+use crate::engine::{Config, Engine};
+use crate::error::ConnectError;
+use crate::handler::Handler;
+use crate::http::origin::Origins;
+use crate::http::service::{Layer, Service};
+use crate::namespace::Namespace;
+use crate::socket::Socket;
+use crate::state::StateMap;
+
+/// A Socket.IO server. Cheap to clone; clones are the same server.
+///
+/// ```
+/// use switchboard::{Ack, Data, Server, Socket};
+///
+/// # async fn run() -> std::io::Result<()> {
+/// let io = Server::builder().build();
+/// io.on("connection", async |socket: Socket| socket.join("lobby"));
+/// io.of("/").on("message", async |socket: Socket, Data(text): Data<String>, ack: Ack| {
+///     socket.to("lobby").emit("message", &text).ok();
+///     ack.send(&"ok").ok();
+/// });
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+/// let ctrl_c = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
+/// switchboard::serve(listener, io, ctrl_c).await
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Server {
+    pub(crate) engine: Arc<Engine>,
+}
+
+impl Server {
+    /// Options, all of which have defaults.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
+    }
+
+    /// The namespace of that name, made if it is new. A missing leading slash is added.
+    pub fn of(&self, namespace: impl AsRef<str>) -> Namespace {
+        let name = namespace.as_ref();
+        let inner = if name.starts_with('/') {
+            self.engine.namespace_or_new(name)
+        } else {
+            self.engine.namespace_or_new(&format!("/{name}"))
+        };
+        Namespace(inner)
+    }
+
+    /// Registers a handler on the default namespace `/`; see [`Namespace::on`].
+    pub fn on<H, P>(&self, event: &str, handler: H)
+    where
+        H: Handler<P, ()>,
+    {
+        self.of("/").on(event, handler);
+    }
+
+    /// Adds a middleware to the default namespace; see [`Namespace::middleware`].
+    pub fn middleware<H, P>(&self, check: H)
+    where
+        H: Handler<P, Result<(), ConnectError>>,
+    {
+        self.of("/").middleware(check);
+    }
+
+    /// Sends an event to every socket of the default namespace.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError`] when the arguments cannot be written as JSON.
+    pub fn emit<A: Args>(&self, event: &str, args: A) -> Result<(), EncodeError> {
+        self.of("/").emit(event, args)
+    }
+
+    /// A broadcast to the members of `room` in the default namespace.
+    pub fn to(&self, room: impl AsRef<str>) -> Broadcast {
+        self.of("/").to(room)
+    }
+
+    /// A broadcast to everybody in the default namespace but the members of `room`.
+    pub fn except(&self, room: impl AsRef<str>) -> Broadcast {
+        self.of("/").except(room)
+    }
+
+    /// The connected sockets of the default namespace.
+    pub fn sockets(&self) -> Vec<Socket> {
+        self.of("/").sockets()
+    }
+
+    /// How many clients are connected, whatever their namespaces.
+    pub fn clients_count(&self) -> usize {
+        self.engine.sessions.count()
+    }
+
+    /// Closes every connection (`server shutting down`) and refuses new ones.
+    ///
+    /// Ends when all connections have ended, which takes five seconds at most for WebSockets and
+    /// thirty for polling clients that do not come for their last packets.
+    pub async fn close(&self) {
+        self.engine.close().await;
+    }
+
+    /// A `tower` service that answers requests below its path, and 404 to all others.
+    pub fn service(&self) -> Service {
+        Service::new(Arc::clone(&self.engine))
+    }
+
+    /// A `tower` layer that answers requests below its path, and passes all others on.
+    ///
+    /// ```
+    /// let io = switchboard::Server::builder().build();
+    /// let app: axum::Router = axum::Router::new()
+    ///     .route("/", axum::routing::get(async || "hello"))
+    ///     .layer(io.layer());
+    /// ```
+    pub fn layer(&self) -> Layer {
+        Layer::new(Arc::clone(&self.engine))
+    }
+}
+
+/// Options of a [`Server`].
+#[derive(Default)]
+#[must_use = "nothing happens before `build`"]
+pub struct ServerBuilder {
+    path: Option<String>,
+    eio: eio::Config,
+    max_payload: Option<usize>,
+    connect_timeout: Option<Duration>,
+    ack_timeout: Option<Duration>,
+    origins: Origins,
+    state: StateMap,
+}
+
+impl ServerBuilder {
+    /// Where clients find the server. Default `/socket.io/`, which is what clients ask for.
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
+    /// How often a client is asked whether it is still there. Default 25 s, as in the official
+    /// server. Shorter finds dead clients sooner, and wakes sleeping phones more often. Intervals
+    /// below a second cost a timer per connection; others share one wheel and may be up to a
+    /// second late.
+    pub fn ping_interval(mut self, interval: Duration) -> Self {
+        self.eio.ping_interval = interval;
+        self
+    }
+
+    /// How long a client has for its answer. Default 20 s, as in the official server.
+    pub fn ping_timeout(mut self, timeout: Duration) -> Self {
+        self.eio.ping_timeout = timeout;
+        self
+    }
+
+    /// How long a change from polling to a WebSocket may take. Default 10 s.
+    pub fn upgrade_timeout(mut self, timeout: Duration) -> Self {
+        self.eio.upgrade_timeout = timeout;
+        self
+    }
+
+    /// The most bytes that one WebSocket message or one request body may have. Default 1,000,000,
+    /// as in the official server. A larger request is answered 413, a larger message closes its
+    /// connection with 1009. A connection buffers at most this much while a message is incomplete.
+    pub fn max_payload(mut self, bytes: usize) -> Self {
+        self.max_payload = Some(bytes);
+        self
+    }
+
+    /// How long a connection may live without joining any namespace. Default 45 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = Some(timeout);
+        self
+    }
+
+    /// How long [`Socket::emit_with_ack`] waits if it is not told otherwise. Default 30 s.
+    pub fn ack_timeout(mut self, timeout: Duration) -> Self {
+        self.ack_timeout = Some(timeout);
+        self
+    }
+
+    /// Lets pages of another origin connect, such as `https://app.example.com`. By default only
+    /// pages of the server's own origin may; programs that send no `Origin` always may.
+    pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
+        self.origins.allow(origin.into());
+        self
+    }
+
+    /// Lets every page of the web connect. Only for servers that serve everybody alike: such a
+    /// page can act with whatever rights the visitor's network position gives.
+    pub fn allow_any_origin(mut self) -> Self {
+        self.origins = Origins::any();
+        self
+    }
+
+    /// Keeps a value for handlers, which get a clone by the [`State`](crate::State) extractor. One
+    /// value of each type.
+    pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.state.insert(value);
+        self
+    }
+
+    /// The server. It has one namespace, `/`, until [`Server::of`] makes others.
+    pub fn build(self) -> Server {
+        let max_payload = self.max_payload.unwrap_or(1_000_000);
+        let ws = ws::Limits { message_bytes_max: max_payload, ..ws::Limits::default() };
+        let path = self.path.unwrap_or_else(|| "/socket.io/".to_owned());
+        let config = Config {
+            path: format!("/{}/", path.trim_matches('/')).into(),
+            max_payload,
+            connect_timeout: self.connect_timeout.unwrap_or(Duration::from_secs(45)),
+            ack_timeout: self.ack_timeout.unwrap_or(Duration::from_secs(30)),
+            eio: self.eio,
+            sio: sio::Limits::default(),
+            ws,
+            origins: self.origins,
+        };
+        let server = Server { engine: Arc::new(Engine::new(config, self.state)) };
+        server.of("/");
+        server
+    }
+}
+
+impl std::fmt::Debug for ServerBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServerBuilder").field("path", &self.path).finish_non_exhaustive()
+    }
+}

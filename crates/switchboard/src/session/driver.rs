@@ -1,0 +1,363 @@
+//! The task of a connection: one future, one loop, one closed set of reasons to wake.
+//!
+//! Each turn: take what others asked for, read, run handlers, look at the clock, write. What one
+//! read brought is handled as a whole, and everything that it caused leaves in one write.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use switchboard_eio as eio;
+use switchboard_sio as sio;
+use tokio::time::Sleep;
+
+use super::ending::{Closing, End};
+use super::link::Link;
+use super::polling::Polling;
+use super::slots::Slot;
+use super::{Command, Session};
+use crate::DisconnectReason;
+use crate::outbox::SOFT_BYTES;
+use crate::socket::Socket;
+use crate::wheel::SLOT;
+
+/// Owns a connection, from its handshake until its last handler has returned.
+pub(crate) struct Driver {
+    pub(super) session: Arc<Session>,
+    pub(super) transport: TransportState,
+    /// A WebSocket that asks to take over from long-polling.
+    pub(super) candidate: Option<Box<Link>>,
+    pub(super) eio: eio::Session,
+    pub(super) decoder: sio::Decoder,
+    pub(super) slots: Vec<Slot>,
+    /// Namespaces that the server has put the client out of, as long as it has not come back.
+    pub(super) put_out: Vec<Box<str>>,
+    /// By when the client must be connected to some namespace.
+    pub(super) connect_by: Option<Instant>,
+    /// By when the attachments of a packet must be there.
+    pub(super) attachments_by: Option<Instant>,
+    /// By when a congested client must take bytes.
+    pub(super) progress_by: Option<Instant>,
+    pub(super) timer: Timer,
+}
+
+/// What carries the packets.
+#[expect(clippy::large_enum_variant, reason = "the largest is the usual one")]
+pub(super) enum TransportState {
+    Polling(Box<Polling>),
+    WebSocket(Link),
+    /// The end has begun: what is queued is still delivered.
+    Closing(Box<Closing>),
+    /// Nothing arrives or leaves any more; handlers run to their end until then.
+    Gone(Instant),
+}
+
+/// When the task will be woken.
+#[derive(Default)]
+pub(super) struct Timer {
+    /// The slot of the wheel in which the session stands.
+    scheduled: Option<Instant>,
+    exact: Option<Pin<Box<Sleep>>>,
+}
+
+impl Driver {
+    /// A connection that begins with long-polling.
+    pub(crate) fn polling(session: Arc<Session>, now: Instant) -> Self {
+        let transport = TransportState::Polling(Box::default());
+        Self::new(session, transport, eio::Transport::Polling, now)
+    }
+
+    /// A connection that begins with a WebSocket.
+    pub(crate) fn websocket(session: Arc<Session>, link: Link, now: Instant) -> Self {
+        let transport = TransportState::WebSocket(link);
+        Self::new(session, transport, eio::Transport::WebSocket, now)
+    }
+
+    fn new(
+        session: Arc<Session>,
+        transport: TransportState,
+        kind: eio::Transport,
+        now: Instant,
+    ) -> Self {
+        let config = &session.engine.config;
+        Self {
+            transport,
+            candidate: None,
+            eio: eio::Session::new(kind, &config.eio, now),
+            decoder: sio::Decoder::new(sio::Role::Server),
+            slots: Vec::new(),
+            put_out: Vec::new(),
+            connect_by: Some(now + config.connect_timeout),
+            attachments_by: None,
+            progress_by: None,
+            timer: Timer::default(),
+            session,
+        }
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let now = Instant::now();
+        let mut commands = Vec::new();
+        self.session.outbox.begin(cx.waker(), &mut commands);
+        for command in commands {
+            self.obey(command, now, cx);
+        }
+        if let Err(end) = self.receive(now, cx) {
+            self.end(end, now);
+        }
+        let was_paused = self.is_paused();
+        self.poll_slots(now, cx);
+        if was_paused && !self.is_paused() {
+            // There is room again. Nobody else would make us read.
+            self.eio.resume_reading(&self.session.engine.config.eio, now);
+            cx.waker().wake_by_ref();
+        }
+        self.tick(now);
+        loop {
+            let blocked = self.flush(now, cx);
+            if self.session.outbox.rest(blocked) {
+                break;
+            }
+            let mut commands = Vec::new();
+            self.session.outbox.begin(cx.waker(), &mut commands);
+            for command in commands {
+                self.obey(command, now, cx);
+            }
+            self.poll_slots(now, cx);
+        }
+        if matches!(self.transport, TransportState::Gone(_)) && self.slots.is_empty() {
+            return Poll::Ready(());
+        }
+        self.arm(now, cx);
+        Poll::Pending
+    }
+
+    fn obey(&mut self, command: Command, now: Instant, cx: &mut Context<'_>) {
+        let obeyed = match command {
+            Command::Poll(reply) => self.poll_request(reply, now),
+            Command::Post(body, reply) => self.post_request(&body, reply, now, cx),
+            Command::Upgrade(link) => {
+                self.upgrade_request(link, now);
+                Ok(())
+            }
+            Command::Disconnected(socket) => {
+                self.put_out(&socket);
+                Ok(())
+            }
+            Command::Close(reason) => Err(End::by_us(reason)),
+            Command::SlowConsumer => Err(End::slow_consumer()),
+        };
+        if let Err(end) = obeyed {
+            self.end(end, now);
+        }
+    }
+
+    fn put_out(&mut self, socket: &Socket) {
+        if let Some(slot) = self.slots.iter_mut().find(|it| it.socket.id() == socket.id()) {
+            slot.end(DisconnectReason::ServerNamespace);
+        }
+        if !self.put_out.iter().any(|it| **it == *socket.namespace()) {
+            self.put_out.push(socket.namespace().into());
+        }
+    }
+
+    /// Runs the handlers, and forgets sockets that are done.
+    fn poll_slots(&mut self, now: Instant, cx: &mut Context<'_>) {
+        let mut panicked = false;
+        for slot in &mut self.slots {
+            if slot.poll(cx).is_err() {
+                slot.abandon();
+                panicked = true;
+            }
+        }
+        if panicked {
+            self.end(End::panicked(), now);
+        }
+        if self.slots.iter().any(Slot::is_live) {
+            self.connect_by = None;
+        }
+        if self.slots.iter().any(Slot::is_finished) {
+            self.slots.retain(|slot| {
+                if slot.is_finished() {
+                    slot.socket.clear();
+                }
+                !slot.is_finished()
+            });
+            self.slots.shrink_to_fit();
+        }
+    }
+
+    /// Does what the clock demands.
+    fn tick(&mut self, now: Instant) {
+        match &mut self.transport {
+            TransportState::Closing(closing) => {
+                if closing.is_over(now) {
+                    self.gone(now);
+                }
+                return;
+            }
+            TransportState::Gone(until) => {
+                if *until <= now {
+                    self.slots.iter_mut().for_each(Slot::abandon);
+                    self.slots.clear();
+                }
+                return;
+            }
+            TransportState::Polling(_) | TransportState::WebSocket(_) => (),
+        }
+        let is_due = |deadline: Option<Instant>| deadline.is_some_and(|it| it <= now);
+        let end = if is_due(self.connect_by) {
+            Some(End::connect_timeout())
+        } else if is_due(self.attachments_by) {
+            Some(End::attachments_timeout())
+        } else if is_due(self.progress_by) {
+            Some(End::slow_consumer())
+        } else {
+            self.heartbeat(now).err()
+        };
+        if let Some(end) = end {
+            self.end(end, now);
+        }
+    }
+
+    /// Pings, and notices silence.
+    fn heartbeat(&mut self, now: Instant) -> Result<(), End> {
+        let session = Arc::clone(&self.session);
+        let config = &session.engine.config.eio;
+        if self.is_paused() {
+            // We do not read, so silence is our own doing.
+            self.eio.resume_reading(config, now);
+        }
+        let mut sends = Vec::new();
+        let ticked = self.eio.tick(config, now, &mut sends);
+        self.send_controls(&sends, now);
+        match ticked {
+            Ok(_next) => Ok(()),
+            Err(eio::Expired::UpgradeTimeout) => {
+                self.drop_candidate(now);
+                Ok(())
+            }
+            Err(_ping_timeout) => Err(End::ping_timeout()),
+        }
+    }
+
+    /// Writes; `true` when the transport cannot take more for now.
+    fn flush(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
+        let flushed = match &mut self.transport {
+            TransportState::WebSocket(link) => {
+                self.session.outbox.take_chunks(link.writing());
+                link.poll_flush(cx)
+            }
+            TransportState::Polling(_) => {
+                self.answer_poll(now);
+                if let Err(end) = self.watch_poll(cx) {
+                    self.end(end, now);
+                    return true;
+                }
+                let blocked = self.session.outbox.has_packets();
+                self.watch_progress(blocked, blocked.then_some(0), now);
+                return blocked;
+            }
+            TransportState::Closing(closing) => {
+                if closing.poll(&self.session, now, cx).is_ready() {
+                    self.gone(now);
+                }
+                return true;
+            }
+            TransportState::Gone(_) => return true,
+        };
+        match flushed {
+            Err(_broken) => {
+                self.end(End::broken(), now);
+                true
+            }
+            Ok(flushed) => {
+                if flushed.bytes != 0 {
+                    self.session.outbox.written(flushed.bytes);
+                }
+                self.watch_progress(!flushed.all, Some(flushed.bytes), now);
+                !flushed.all
+            }
+        }
+    }
+
+    /// A client that is congested and takes nothing is given up after [`STALL`].
+    pub(super) fn watch_progress(&mut self, blocked: bool, written: Option<usize>, now: Instant) {
+        let congested = blocked && SOFT_BYTES < self.session.outbox.waiting_bytes();
+        if !congested {
+            self.progress_by = None;
+        } else if self.progress_by.is_none() || written != Some(0) {
+            self.progress_by = Some(now + STALL);
+        }
+    }
+
+    /// Makes sure that the task is woken when something is due.
+    fn arm(&mut self, now: Instant, cx: &mut Context<'_>) {
+        let Some(deadline) = self.next_deadline(now) else { return };
+        let exact = deadline < now + SLOT;
+        if exact {
+            let deadline = tokio::time::Instant::from_std(deadline);
+            let sleep = self
+                .timer
+                .exact
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+            if sleep.deadline() != deadline {
+                sleep.as_mut().reset(deadline);
+            }
+            if sleep.as_mut().poll(cx).is_ready() {
+                cx.waker().wake_by_ref();
+            }
+            return;
+        }
+        self.timer.exact = None;
+        let is_scheduled = self.timer.scheduled.is_some_and(|it| now < it && it <= deadline + SLOT);
+        if !is_scheduled {
+            let slot = self.session.engine.wheel.schedule(deadline, &self.session);
+            self.timer.scheduled = Some(slot);
+        }
+    }
+
+    fn next_deadline(&mut self, now: Instant) -> Option<Instant> {
+        match &self.transport {
+            TransportState::Closing(closing) => Some(closing.until()),
+            TransportState::Gone(until) => Some(*until),
+            TransportState::Polling(_) | TransportState::WebSocket(_) => {
+                let config = &self.session.engine.config.eio;
+                // Nothing is due any more (see `tick`), so this only asks.
+                let heartbeat = self.eio.tick(config, now, &mut Vec::new()).ok();
+                let deadlines = [heartbeat, self.connect_by, self.attachments_by, self.progress_by];
+                deadlines.into_iter().flatten().min()
+            }
+        }
+    }
+
+    /// Whether a socket has so much to do that reading should wait.
+    pub(super) fn is_paused(&self) -> bool {
+        self.slots.iter().any(Slot::is_full)
+    }
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.turn(cx)
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // Also when the runtime drops the task early: nobody may find a dead session.
+        self.session.engine.sessions.remove(self.session.sid);
+        for slot in &mut self.slots {
+            slot.end(DisconnectReason::TransportClose);
+            slot.abandon();
+        }
+        drop(self.session.outbox.retire());
+        self.session.engine.dismiss();
+    }
+}
+
+/// How long a congested client may take nothing.
+const STALL: Duration = Duration::from_secs(5);

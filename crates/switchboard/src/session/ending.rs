@@ -1,0 +1,261 @@
+//! How a connection ends: why, what the client is told, and what is still delivered.
+
+use std::collections::VecDeque;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use switchboard_sio as sio;
+use switchboard_ws as ws;
+use tokio::sync::oneshot;
+use tracing::debug;
+
+use super::driver::{Driver, TransportState};
+use super::link::{Link, Scratch};
+use super::polling::{self, CLOSE, NOOP};
+use super::{Reply, Session};
+use crate::DisconnectReason;
+use crate::outbox::Chunk;
+
+/// Why a connection ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct End {
+    reason: DisconnectReason,
+    /// For the close frame; `None` where the peer is gone or has closed by itself.
+    code: Option<ws::CloseCode>,
+    /// Whether the stream still works, so that what is queued can be delivered.
+    deliver: bool,
+}
+
+impl End {
+    fn told(reason: DisconnectReason, code: ws::CloseCode) -> Self {
+        Self { reason, code: Some(code), deliver: true }
+    }
+
+    fn silent(reason: DisconnectReason) -> Self {
+        Self { reason, code: None, deliver: false }
+    }
+
+    /// The application or the server wants it.
+    pub(super) fn by_us(reason: DisconnectReason) -> Self {
+        let code = match reason {
+            DisconnectReason::ServerShuttingDown => ws::CloseCode::RESTART,
+            _ => ws::CloseCode::NORMAL,
+        };
+        Self::told(reason, code)
+    }
+
+    /// The client said goodbye.
+    pub(super) fn peer_closed() -> Self {
+        Self { reason: DisconnectReason::TransportClose, code: None, deliver: true }
+    }
+
+    /// The stream ended without a goodbye.
+    pub(super) fn peer_gone() -> Self {
+        Self::silent(DisconnectReason::TransportClose)
+    }
+
+    /// The stream broke, or the client gave up its poll.
+    pub(super) fn broken() -> Self {
+        Self::silent(DisconnectReason::TransportError)
+    }
+
+    /// The frame machine has queued its close frame already.
+    pub(super) fn bad_frame() -> Self {
+        Self { reason: DisconnectReason::TransportError, code: None, deliver: true }
+    }
+
+    pub(super) fn bad_packet() -> Self {
+        Self::told(DisconnectReason::ParseError, ws::CloseCode::PROTOCOL)
+    }
+
+    pub(super) fn bad_event(error: &sio::PeerError) -> Self {
+        debug!(%error, "a client sent no valid Socket.IO packet");
+        let code = ws::CloseCode::new(error.close_code()).unwrap_or(ws::CloseCode::PROTOCOL);
+        Self::told(DisconnectReason::ForcedClose, code)
+    }
+
+    /// A packet for a namespace that the client is not connected to, or a second CONNECT.
+    pub(super) fn misplaced() -> Self {
+        Self::told(DisconnectReason::ForcedClose, ws::CloseCode::PROTOCOL)
+    }
+
+    pub(super) fn too_many_namespaces() -> Self {
+        Self::told(DisconnectReason::ForcedClose, ws::CloseCode::POLICY)
+    }
+
+    pub(super) fn overlap() -> Self {
+        Self::silent(DisconnectReason::TransportError)
+    }
+
+    pub(super) fn ping_timeout() -> Self {
+        Self { deliver: false, ..Self::told(DisconnectReason::PingTimeout, ws::CloseCode::POLICY) }
+    }
+
+    pub(super) fn connect_timeout() -> Self {
+        Self::told(DisconnectReason::ForcedClose, ws::CloseCode::POLICY)
+    }
+
+    pub(super) fn attachments_timeout() -> Self {
+        Self::told(DisconnectReason::ForcedClose, ws::CloseCode::POLICY)
+    }
+
+    pub(super) fn slow_consumer() -> Self {
+        debug!("a slow consumer is closed");
+        Self { deliver: false, ..Self::told(DisconnectReason::ForcedClose, ws::CloseCode::POLICY) }
+    }
+
+    pub(super) fn panicked() -> Self {
+        Self::told(DisconnectReason::ForcedClose, ws::CloseCode::INTERNAL)
+    }
+}
+
+/// A connection that delivers what it still has.
+pub(super) struct Closing {
+    way: Way,
+    until: Instant,
+}
+
+#[expect(clippy::large_enum_variant, reason = "short-lived, and boxed by its owner")]
+enum Way {
+    WebSocket(Link),
+    /// What the next poll gets.
+    Polling(Option<Vec<u8>>),
+}
+
+impl Closing {
+    pub(super) fn until(&self) -> Instant {
+        self.until
+    }
+
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.until <= now || matches!(self.way, Way::Polling(None))
+    }
+
+    /// Gives the last packets to a poll that came in time.
+    pub(super) fn poll_request(&mut self, session: &Session, reply: oneshot::Sender<Reply>) {
+        let reply_with = match &mut self.way {
+            Way::Polling(last) => last.take().map_or(Reply::Refused, Reply::Body),
+            Way::WebSocket(_) => Reply::Refused,
+        };
+        reply.send(reply_with).ok();
+        session.outbox.close();
+    }
+
+    /// Writes the rest, waits for the peer's close frame, and ends the stream.
+    pub(super) fn poll(
+        &mut self,
+        session: &Session,
+        now: Instant,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        let Way::WebSocket(link) = &mut self.way else { return Poll::Pending };
+        let Ok(flushed) = link.poll_flush(cx) else { return Poll::Ready(()) };
+        session.outbox.written(flushed.bytes);
+        if !flushed.all {
+            return Poll::Pending;
+        }
+        while !link.ws.is_closed() {
+            let mut scratch = Scratch::borrow();
+            let read = match link.poll_read(cx, scratch.bytes()) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(read)) => read,
+            };
+            let mut input = scratch.bytes().get_mut(..read).unwrap_or_default();
+            let mut ignored = Vec::new();
+            // Whatever comes now is of no interest, only the peer's close frame is.
+            while let Ok(Some(_)) = link.ws.receive(&mut input, now, &mut ignored) {}
+        }
+        link.poll_shutdown(cx).map(|_either_way| ())
+    }
+}
+
+impl Driver {
+    /// Ends the connection: its sockets leave at once, what is queued is still delivered.
+    pub(super) fn end(&mut self, end: End, now: Instant) {
+        if matches!(self.transport, TransportState::Closing(_) | TransportState::Gone(_)) {
+            return;
+        }
+        for slot in &mut self.slots {
+            slot.end(end.reason);
+        }
+        self.session.outbox.seal();
+        self.candidate = None;
+        let gone = TransportState::Gone(now + HANDLERS_WAIT);
+        let way = match std::mem::replace(&mut self.transport, gone) {
+            TransportState::WebSocket(link) => {
+                let way = self.close_link(link, end, now);
+                way.map(|way| (way, now + CLOSE_WAIT))
+            }
+            TransportState::Polling(mut polling) => {
+                let way = self.close_polling(&mut polling, end);
+                way.map(|way| (way, now + POLL_WAIT))
+            }
+            TransportState::Closing(_) | TransportState::Gone(_) => None,
+        };
+        match way {
+            Some((way, until)) => {
+                self.transport = TransportState::Closing(Box::new(Closing { way, until }));
+            }
+            None => self.gone(now),
+        }
+    }
+
+    /// Nothing arrives or leaves any more.
+    pub(super) fn gone(&mut self, now: Instant) {
+        self.session.outbox.close();
+        self.session.engine.sessions.remove(self.session.sid);
+        self.transport = TransportState::Gone(now + HANDLERS_WAIT);
+        // The transport is closed, and this turn has looked at the slots already.
+        self.session.outbox.wake();
+    }
+
+    fn close_link(&mut self, mut link: Link, end: End, now: Instant) -> Option<Way> {
+        // A new session would be needed for any further request.
+        self.session.engine.sessions.remove(self.session.sid);
+        let is_stuck = !link.writing().is_empty();
+        if !end.deliver && (end.code.is_none() || is_stuck) {
+            return None;
+        }
+        let mut queued = VecDeque::new();
+        self.session.outbox.take_chunks(&mut queued);
+        if end.deliver {
+            link.writing().append(&mut queued);
+        }
+        let mut frames = Vec::new();
+        if let Some(code) = end.code {
+            link.ws.close(Some(code), "", now, &mut frames);
+        }
+        if !frames.is_empty() {
+            link.writing().push_back(Chunk::Own(frames));
+        }
+        Some(Way::WebSocket(link))
+    }
+
+    fn close_polling(&mut self, polling: &mut polling::Polling, end: End) -> Option<Way> {
+        if end.code.is_none() {
+            // The client knows: it closed, or broke a rule. A waiting poll is freed.
+            polling.finish(if end.deliver { NOOP } else { CLOSE });
+            return None;
+        }
+        let mut last = polling::encode(&self.session.outbox.take_packets(usize::MAX));
+        if !last.is_empty() {
+            last.push(switchboard_eio::payload::SEPARATOR);
+        }
+        last.extend_from_slice(CLOSE);
+        if let Some(poll) = polling.take_poll().filter(|it| !it.is_closed()) {
+            poll.send(Reply::Body(last)).ok();
+            polling.finish(CLOSE);
+            return None;
+        }
+        polling.finish(CLOSE);
+        Some(Way::Polling(Some(last)))
+    }
+}
+
+/// For the last bytes of a WebSocket, the peer's close frame and the end of the stream together.
+const CLOSE_WAIT: Duration = Duration::from_secs(5);
+/// For a polling client to fetch its last packets.
+const POLL_WAIT: Duration = Duration::from_secs(30);
+/// For handlers that still run when the connection is gone.
+const HANDLERS_WAIT: Duration = Duration::from_secs(30);

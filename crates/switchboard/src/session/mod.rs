@@ -1,0 +1,143 @@
+//! Sessions: one per connected client, whatever the transport.
+//!
+//! A [`Session`] is the part that every thread may reach; the rest belongs to the session's one
+//! task, the [`driver::Driver`], which owns the three protocol machines and runs the handlers.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `driver.rs` | the task: one loop, one closed set of reasons to wake |
+//! | `receive.rs` | bytes → frames → Engine.IO packets → Socket.IO packets |
+//! | `slots.rs` | the sockets of this connection, their queues and running handlers |
+//! | `polling.rs` | the requests of a long-polling client |
+//! | `ending.rs` | how a connection ends, and what is still delivered |
+//! | `link.rs` | the WebSocket's byte stream |
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use crate::engine::Engine;
+use crate::error::DisconnectReason;
+use crate::handshake::Handshake;
+use crate::outbox::Outbox;
+use crate::socket::Socket;
+use crate::{Id, Transport};
+
+pub(crate) mod driver;
+mod ending;
+pub(crate) mod link;
+mod polling;
+mod receive;
+mod slots;
+
+pub(crate) use link::Link;
+
+/// What other threads know of a connection.
+pub(crate) struct Session {
+    /// The Engine.IO session id: a secret between this client and us.
+    pub(crate) sid: Id,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) handshake: Arc<Handshake>,
+    pub(crate) outbox: Outbox,
+    transport: AtomicU8,
+    /// A POST of this session is under way.
+    posting: AtomicBool,
+}
+
+impl Session {
+    pub(crate) fn new(engine: Arc<Engine>, handshake: Handshake, transport: Transport) -> Self {
+        let outbox = match transport {
+            Transport::Polling => Outbox::polling(),
+            Transport::WebSocket => Outbox::default(),
+        };
+        Self {
+            sid: Id::random(),
+            engine,
+            handshake: Arc::new(handshake),
+            outbox,
+            transport: AtomicU8::new(transport as u8),
+            posting: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn transport(&self) -> Transport {
+        if self.transport.load(Ordering::Relaxed) == Transport::WebSocket as u8 {
+            Transport::WebSocket
+        } else {
+            Transport::Polling
+        }
+    }
+
+    pub(crate) fn upgraded(&self) {
+        self.transport.store(Transport::WebSocket as u8, Ordering::Relaxed);
+    }
+
+    /// Asks the task to end the connection.
+    pub(crate) fn close(&self, reason: DisconnectReason) {
+        // Refused only when the task is gone: then it is closed already.
+        self.outbox.command(Command::Close(reason)).ok();
+    }
+
+    /// Begins a POST; `None` when another one is under way.
+    pub(crate) fn begin_post(self: &Arc<Self>) -> Option<Posting> {
+        let is_first = !self.posting.swap(true, Ordering::AcqRel);
+        is_first.then(|| Posting(Arc::clone(self)))
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Never the sid: it is a secret.
+        f.debug_struct("Session").field("transport", &self.transport()).finish_non_exhaustive()
+    }
+}
+
+/// A POST that is under way, until it is dropped.
+pub(crate) struct Posting(Arc<Session>);
+
+impl Drop for Posting {
+    fn drop(&mut self) {
+        self.0.posting.store(false, Ordering::Release);
+    }
+}
+
+/// What other threads ask of a connection's task.
+pub(crate) enum Command {
+    /// A polling client wants packets.
+    Poll(oneshot::Sender<Reply>),
+    /// A polling client has sent packets.
+    Post(Bytes, oneshot::Sender<Reply>),
+    /// A WebSocket with our sid wants to take over.
+    Upgrade(Box<Link>),
+    /// A socket was put out of its namespace; its handlers want to know.
+    Disconnected(Socket),
+    /// End the connection.
+    Close(DisconnectReason),
+    /// The outbox has reached its hard bound.
+    SlowConsumer,
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Poll(_) => "Poll",
+            Self::Post(..) => "Post",
+            Self::Upgrade(_) => "Upgrade",
+            Self::Disconnected(_) => "Disconnected",
+            Self::Close(_) => "Close",
+            Self::SlowConsumer => "SlowConsumer",
+        })
+    }
+}
+
+/// The answer to a polling request.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// 200 with this body.
+    Body(Vec<u8>),
+    /// 400 Bad request: the client broke a rule.
+    Refused,
+}

@@ -1,0 +1,219 @@
+//! Long-polling: the requests of one client, and the WebSocket that may take over from them.
+
+use std::sync::Arc;
+use std::task::Context;
+use std::time::Instant;
+
+use switchboard_eio as eio;
+use tokio::sync::oneshot;
+
+use super::driver::{Driver, TransportState};
+use super::ending::End;
+use super::link::Link;
+use super::{Reply, receive};
+use crate::outbox::Packet;
+
+/// The requests that wait for an answer.
+#[derive(Debug, Default)]
+pub(super) struct Polling {
+    poll: Option<oneshot::Sender<Reply>>,
+    /// A POST whose events fill a socket's queue: its answer waits, which slows the client down.
+    post: Option<oneshot::Sender<Reply>>,
+}
+
+impl Polling {
+    /// Answers a waiting poll with one last packet.
+    pub(super) fn finish(&mut self, last: &[u8]) {
+        answer(&mut self.poll, last.to_vec());
+        self.release_post();
+    }
+
+    pub(super) fn take_poll(&mut self) -> Option<oneshot::Sender<Reply>> {
+        self.poll.take()
+    }
+
+    fn release_post(&mut self) {
+        answer(&mut self.post, b"ok".to_vec());
+    }
+}
+
+impl Driver {
+    /// A GET wants packets.
+    pub(super) fn poll_request(
+        &mut self,
+        reply: oneshot::Sender<Reply>,
+        now: Instant,
+    ) -> Result<(), End> {
+        match &mut self.transport {
+            TransportState::Polling(polling) => {
+                if polling.poll.as_ref().is_some_and(|it| !it.is_closed()) {
+                    // The older one learns that the session is over, the newer one why.
+                    polling.finish(CLOSE);
+                    reply.send(Reply::Refused).ok();
+                    return Err(End::overlap());
+                }
+                polling.poll = Some(reply);
+                self.answer_poll(now);
+                Ok(())
+            }
+            TransportState::Closing(closing) => {
+                closing.poll_request(&self.session, reply);
+                Ok(())
+            }
+            TransportState::WebSocket(_) | TransportState::Gone(_) => {
+                reply.send(Reply::Refused).ok();
+                Ok(())
+            }
+        }
+    }
+
+    /// A POST brings packets.
+    pub(super) fn post_request(
+        &mut self,
+        body: &[u8],
+        reply: oneshot::Sender<Reply>,
+        now: Instant,
+        cx: &mut Context<'_>,
+    ) -> Result<(), End> {
+        let TransportState::Polling(_) = &self.transport else {
+            reply.send(Reply::Refused).ok();
+            return Ok(());
+        };
+        let received = self.receive_body(body, now, cx);
+        let is_paused = self.is_paused();
+        match &mut self.transport {
+            // The client is told when its events have found room.
+            TransportState::Polling(polling) if is_paused => polling.post = Some(reply),
+            // Garbage is answered too: official clients learn of it by their next poll.
+            _ => {
+                reply.send(Reply::Body(b"ok".to_vec())).ok();
+            }
+        }
+        received
+    }
+
+    fn receive_body(&mut self, body: &[u8], now: Instant, cx: &mut Context<'_>) -> Result<(), End> {
+        let body = std::str::from_utf8(body).map_err(|_not_text| End::bad_packet())?;
+        if body.is_empty() {
+            return Ok(());
+        }
+        for record in eio::payload::decode(body, PACKETS_PER_BODY_MAX) {
+            let record = record.map_err(|_wrong| End::bad_packet())?;
+            self.packet(record.packet(), now, cx)?;
+        }
+        Ok(())
+    }
+
+    /// Answers the waiting poll if there is anything to say, and the waiting POST if there is room.
+    pub(super) fn answer_poll(&mut self, now: Instant) {
+        let is_paused = self.is_paused();
+        let TransportState::Polling(polling) = &mut self.transport else { return };
+        if !is_paused {
+            polling.release_post();
+        }
+        if polling.poll.is_none() || !self.session.outbox.has_packets() {
+            return;
+        }
+        let packets = self.session.outbox.take_packets(self.session.engine.config.max_payload);
+        answer(&mut polling.poll, encode(&packets));
+        self.watch_progress(true, None, now);
+    }
+
+    /// Frees a waiting poll, so that the client can go on with its upgrade.
+    pub(super) fn answer_noop(&mut self, now: Instant) {
+        self.answer_poll(now);
+        if let TransportState::Polling(polling) = &mut self.transport {
+            answer(&mut polling.poll, NOOP.to_vec());
+        }
+    }
+
+    /// Notices that the client has given its poll up.
+    pub(super) fn watch_poll(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        if let TransportState::Polling(polling) = &mut self.transport
+            && let Some(poll) = &mut polling.poll
+            && poll.poll_closed(cx).is_ready()
+        {
+            polling.poll = None;
+            return Err(End::broken());
+        }
+        Ok(())
+    }
+
+    /// A WebSocket with our sid wants to take over.
+    pub(super) fn upgrade_request(&mut self, mut link: Box<Link>, now: Instant) {
+        let session = Arc::clone(&self.session);
+        let is_open = matches!(self.transport, TransportState::Polling(_));
+        if is_open && self.eio.start_upgrade(&session.engine.config.eio, now).is_ok() {
+            self.candidate = Some(link);
+            return;
+        }
+        // One upgrade at a time, and only once: the newcomer is closed, the session goes on.
+        let mut frames = Vec::new();
+        link.ws.close(None, "", now, &mut frames);
+        receive::queue(&mut link, frames);
+        tokio::spawn(async move {
+            // Best effort: one write, then the stream is dropped.
+            std::future::poll_fn(|cx| std::task::Poll::Ready(link.poll_flush(cx).is_ok())).await;
+        });
+    }
+
+    /// The upgrade did not come about in time, or the newcomer broke a rule.
+    pub(super) fn drop_candidate(&mut self, now: Instant) {
+        if let Some(mut link) = self.candidate.take() {
+            let mut frames = Vec::new();
+            link.ws.close(None, "", now, &mut frames);
+            receive::queue(&mut link, frames);
+            tokio::spawn(async move {
+                std::future::poll_fn(|cx| std::task::Poll::Ready(link.poll_flush(cx).is_ok()))
+                    .await;
+            });
+        }
+        self.eio.candidate_lost();
+    }
+
+    /// The WebSocket is the transport from now on.
+    pub(super) fn take_over(&mut self, now: Instant) {
+        let Some(link) = self.candidate.take() else { return };
+        self.answer_noop(now);
+        self.session.upgraded();
+        self.session.outbox.upgrade();
+        let old = std::mem::replace(&mut self.transport, TransportState::WebSocket(*link));
+        if let TransportState::Polling(mut polling) = old {
+            polling.finish(NOOP);
+        }
+    }
+}
+
+/// Makes the body of one poll's answer.
+pub(super) fn encode(packets: &[Packet]) -> Vec<u8> {
+    let mut body = Vec::with_capacity(packets.iter().map(|it| it.len() + 1).sum());
+    for packet in packets {
+        match packet {
+            // Text packets carry their digit already.
+            Packet::Text(text) => {
+                if !body.is_empty() {
+                    body.push(eio::payload::SEPARATOR);
+                }
+                body.extend_from_slice(text);
+            }
+            Packet::Binary(data) => {
+                let data = eio::Data::Binary(data);
+                let packet = eio::Packet { kind: eio::Kind::Message, data };
+                eio::payload::encode(&packet, &mut body);
+            }
+        }
+    }
+    body
+}
+
+fn answer(waiting: &mut Option<oneshot::Sender<Reply>>, body: Vec<u8>) {
+    if let Some(waiting) = waiting.take() {
+        // A client that hung up meanwhile is noticed by `watch_poll` or by silence.
+        waiting.send(Reply::Body(body)).ok();
+    }
+}
+
+/// Official clients put thousands of small emits into one body.
+const PACKETS_PER_BODY_MAX: usize = 20_000;
+pub(super) const CLOSE: &[u8] = b"1";
+pub(super) const NOOP: &[u8] = b"6";

@@ -1,0 +1,277 @@
+//! From bytes to packets: what a read brought, through the three machines.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use switchboard_eio as eio;
+use switchboard_sio as sio;
+use switchboard_ws as ws;
+
+use super::driver::{Driver, TransportState};
+use super::ending::End;
+use super::link::{Link, Scratch};
+use super::slots::Slot;
+use crate::DisconnectReason;
+use crate::socket::Socket;
+
+impl Driver {
+    /// Reads what has arrived, from the WebSocket and from the one that wants to take over.
+    pub(super) fn receive(&mut self, now: Instant, cx: &mut Context<'_>) -> Result<(), End> {
+        self.receive_candidate(now, cx)?;
+        for _ in 0..READS_PER_TURN {
+            if self.is_paused() {
+                // Not reading makes TCP slow the sender down.
+                return Ok(());
+            }
+            let TransportState::WebSocket(link) = &mut self.transport else { return Ok(()) };
+            let mut scratch = Scratch::borrow();
+            let read = match link.poll_read(cx, scratch.bytes()) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Ok(0)) => return Err(End::peer_gone()),
+                Poll::Ready(Err(_broken)) => return Err(End::broken()),
+                Poll::Ready(Ok(read)) => read,
+            };
+            let mut input = scratch.bytes().get_mut(..read).unwrap_or_default();
+            self.frames(&mut input, now, cx)?;
+        }
+        // More may be there; others have their turn first.
+        cx.waker().wake_by_ref();
+        Ok(())
+    }
+
+    fn frames(
+        &mut self,
+        input: &mut &mut [u8],
+        now: Instant,
+        cx: &mut Context<'_>,
+    ) -> Result<(), End> {
+        let mut replies = Vec::new();
+        loop {
+            let TransportState::WebSocket(link) = &mut self.transport else { return Ok(()) };
+            let event = link.ws.receive(input, now, &mut replies);
+            if !replies.is_empty() {
+                self.session.outbox.push_frames(std::mem::take(&mut replies));
+            }
+            match event {
+                Ok(None) => return Ok(()),
+                Ok(Some(ws::Event::Text(text))) => {
+                    self.message(eio::Data::Text(&text), now, cx)?;
+                }
+                Ok(Some(ws::Event::Binary(bytes))) => {
+                    self.message(eio::Data::Binary(&bytes), now, cx)?;
+                }
+                Ok(Some(ws::Event::Closed { .. })) => return Err(End::peer_closed()),
+                Ok(Some(_ping_or_pong)) => (),
+                Err(_wrong) => return Err(End::bad_frame()),
+            }
+        }
+    }
+
+    /// One Engine.IO packet that came alone, as on a WebSocket.
+    fn message(
+        &mut self,
+        data: eio::Data<'_>,
+        now: Instant,
+        cx: &mut Context<'_>,
+    ) -> Result<(), End> {
+        let packet = eio::Packet::decode(data).map_err(|_wrong| End::bad_packet())?;
+        self.packet(packet, now, cx)
+    }
+
+    /// One Engine.IO packet on the current transport.
+    pub(super) fn packet(
+        &mut self,
+        packet: eio::Packet<'_>,
+        now: Instant,
+        cx: &mut Context<'_>,
+    ) -> Result<(), End> {
+        let mut sends = Vec::new();
+        let config = &self.session.engine.config.eio;
+        let event = self.eio.receive(eio::Lane::Current, packet, config, now, &mut sends);
+        if !sends.is_empty() {
+            self.send_controls(&sends, now);
+        }
+        match event.map_err(|_wrong| End::bad_packet())? {
+            Some(eio::Event::Message(data)) => self.socket_io(data, now, cx),
+            Some(eio::Event::Close) => Err(End::peer_closed()),
+            _ => Ok(()),
+        }
+    }
+
+    fn socket_io(
+        &mut self,
+        data: eio::Data<'_>,
+        now: Instant,
+        cx: &mut Context<'_>,
+    ) -> Result<(), End> {
+        let input = match data {
+            eio::Data::Text(text) => sio::Input::Text(text),
+            eio::Data::Binary(bytes) => sio::Input::Binary(bytes),
+        };
+        let limits = &self.session.engine.config.sio;
+        let packet = self.decoder.receive(input, limits).map_err(|it| End::bad_event(&it))?;
+        if !self.decoder.is_waiting() {
+            self.attachments_by = None;
+        } else if self.attachments_by.is_none() {
+            self.attachments_by = Some(now + ATTACHMENTS_WAIT);
+        }
+        match packet {
+            Some(packet) => self.dispatch(packet, cx),
+            None => Ok(()),
+        }
+    }
+
+    fn dispatch(&mut self, packet: sio::Packet<'_>, cx: &mut Context<'_>) -> Result<(), End> {
+        let at = self.slots.iter().position(|it| it.is_current(&packet.namespace));
+        if let sio::Body::Connect { payload } = packet.body {
+            return match at {
+                Some(_twice) => Err(End::misplaced()),
+                None => self.connect(&packet.namespace, payload.as_deref(), cx),
+            };
+        }
+        let slot = at.and_then(|at| self.slots.get_mut(at)).filter(|it| !it.is_checking());
+        let Some(slot) = slot else {
+            // A packet that crossed our own disconnect on the way is no mistake of the client.
+            let crossed = at.is_none() && self.put_out.iter().any(|it| **it == *packet.namespace);
+            return if crossed { Ok(()) } else { Err(End::misplaced()) };
+        };
+        match packet.body {
+            sio::Body::Event { id, payload } => {
+                if slot.event(id, payload, cx).is_err() {
+                    slot.abandon();
+                    return Err(End::panicked());
+                }
+            }
+            sio::Body::Ack { id, payload } => slot.socket.receive_ack(id, payload),
+            sio::Body::Disconnect => slot.end(DisconnectReason::ClientNamespace),
+            _ => return Err(End::misplaced()),
+        }
+        Ok(())
+    }
+
+    fn connect(
+        &mut self,
+        namespace: &str,
+        auth: Option<&str>,
+        cx: &mut Context<'_>,
+    ) -> Result<(), End> {
+        if NAMESPACES_MAX <= self.slots.len() {
+            return Err(End::too_many_namespaces());
+        }
+        let Some(inner) = self.session.engine.namespace(namespace) else {
+            let mut text = vec![b'4'];
+            let message = "Invalid namespace";
+            sio::encode::connect_error(namespace, message, None, &mut text);
+            self.session.outbox.push(&text, &[]);
+            return Ok(());
+        };
+        self.put_out.retain(|it| **it != *namespace);
+        let socket = Socket::new(inner, Arc::clone(&self.session));
+        let mut slot = Slot::connect(socket, auth.unwrap_or("{}"));
+        let polled = slot.poll(cx);
+        if slot.is_live() {
+            self.connect_by = None;
+        }
+        if polled.is_err() {
+            slot.abandon();
+        }
+        self.slots.push(slot);
+        polled.map_err(|_panic| End::panicked())
+    }
+
+    /// Reads the WebSocket that wants to take over. Its mistakes cost itself, not the session.
+    fn receive_candidate(&mut self, now: Instant, cx: &mut Context<'_>) -> Result<(), End> {
+        while let Some(link) = &mut self.candidate {
+            let mut scratch = Scratch::borrow();
+            let read = match link.poll_read(cx, scratch.bytes()) {
+                Poll::Pending => return self.flush_candidate(cx),
+                Poll::Ready(Ok(0) | Err(_)) => {
+                    self.candidate_lost();
+                    return Ok(());
+                }
+                Poll::Ready(Ok(read)) => read,
+            };
+            let mut input = scratch.bytes().get_mut(..read).unwrap_or_default();
+            while !input.is_empty() {
+                let Some(link) = &mut self.candidate else {
+                    // It has taken over in the middle of this read.
+                    return self.frames(&mut input, now, cx);
+                };
+                let mut replies = Vec::new();
+                let event = link.ws.receive(&mut input, now, &mut replies);
+                queue(link, replies);
+                match event {
+                    Ok(None) => break,
+                    Ok(Some(ws::Event::Text(text))) => self.candidate_packet(&text, now),
+                    Ok(Some(ws::Event::Ping(_) | ws::Event::Pong(_))) => (),
+                    Ok(Some(_)) | Err(_) => self.drop_candidate(now),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn candidate_packet(&mut self, text: &str, now: Instant) {
+        let session = Arc::clone(&self.session);
+        let config = &session.engine.config.eio;
+        let mut sends = Vec::new();
+        let event = eio::Packet::decode(eio::Data::Text(text)).and_then(|packet| {
+            self.eio.receive(eio::Lane::Candidate, packet, config, now, &mut sends)
+        });
+        self.send_controls(&sends, now);
+        match event {
+            Ok(Some(eio::Event::Upgraded)) => self.take_over(now),
+            Ok(_) => (),
+            Err(_wrong) => self.drop_candidate(now),
+        }
+    }
+
+    /// Sends what the Engine.IO machine asks for.
+    pub(super) fn send_controls(&mut self, sends: &[eio::Send], now: Instant) {
+        for send in sends {
+            let mut text = Vec::new();
+            send.packet.packet().encode_text(&mut text);
+            match send.lane {
+                eio::Lane::Current if text == NOOP => self.answer_noop(now),
+                eio::Lane::Current => self.session.outbox.push(&text, &[]),
+                eio::Lane::Candidate => {
+                    if let Some(link) = &mut self.candidate {
+                        let mut frame = Vec::new();
+                        crate::prepared::encode_text_frame(&text, &mut frame);
+                        queue(link, frame);
+                    }
+                }
+            }
+        }
+    }
+
+    fn flush_candidate(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        if let Some(link) = &mut self.candidate
+            && link.poll_flush(cx).is_err()
+        {
+            self.candidate_lost();
+        }
+        Ok(())
+    }
+
+    fn candidate_lost(&mut self) {
+        self.candidate = None;
+        self.eio.candidate_lost();
+    }
+}
+
+/// Queues frames on a link that has no outbox yet.
+pub(super) fn queue(link: &mut Link, frames: Vec<u8>) {
+    if !frames.is_empty() {
+        link.writing().push_back(crate::outbox::Chunk::Own(frames));
+    }
+}
+
+/// Reads of 64 KiB in one turn, before others get theirs.
+const READS_PER_TURN: usize = 4;
+/// Namespaces that one connection may be in at the same time.
+const NAMESPACES_MAX: usize = 100;
+/// How long a packet may wait for its attachments.
+const ATTACHMENTS_WAIT: Duration = Duration::from_secs(10);
+const NOOP: &[u8] = b"6";

@@ -1,0 +1,19 @@
+//! The library as a whole: real connections on loopback, spoken to in raw bytes.
+//!
+//! Official clients are played in `e2e/`; here stands what they cannot do or cannot see.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may fail loudly"
+)]
+
+mod client;
+mod ending;
+mod handlers;
+mod polling;
+mod pressure;
+mod rooms;

@@ -1,6 +1,7 @@
 // Becoming somebody: the one call that needs no line yet.
 import type { Problem } from "./model";
 import type { Session } from "./storage";
+import { sentence } from "./text";
 
 export class AccountError extends Error {}
 
@@ -18,5 +19,5 @@ export async function createGuest(name: string): Promise<Session> {
   if (response.ok) return (await response.json()) as Session;
   if (response.status === 429) throw new AccountError("Too many people are joining from here. Wait a moment and try again.");
   const problem = (await response.json().catch(() => null)) as Partial<Problem> | null;
-  throw new AccountError(problem?.detail ?? problem?.title ?? `The server refused (${response.status}).`);
+  throw new AccountError(sentence(problem?.detail ?? problem?.title ?? `the server refused (${response.status})`));
 }

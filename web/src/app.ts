@@ -3,7 +3,7 @@ import { computed, signal } from "@preact/signals";
 import { createGuest } from "./account";
 import { newClientId } from "./identity";
 import { Line, RequestError, type LineStatus } from "./line";
-import { UNREAD_MAX, type Activity, type Entered, type Message, type Person, type Room } from "./model";
+import { MEMBERS_LISTED_MAX, UNREAD_MAX, type Activity, type Entered, type Message, type Person, type Room } from "./model";
 import { Outbox, type Outgoing } from "./outbox";
 import { RoomView } from "./room-view";
 import { hashOf, roomInHash } from "./slug";
@@ -12,6 +12,8 @@ import { toast } from "./toasts";
 
 const ROOMS_REFRESH_MS = 30_000;
 const READ_DELAY_MS = 300;
+/** After "too fast" or "too busy" (429, 503). */
+const SEND_AGAIN_MS = 1_500;
 const TYPING_REPEAT_MS = 3_000;
 const PAGE = 50;
 
@@ -34,7 +36,7 @@ export class App {
 
   #views = new Map<string, RoomView>();
   #outbox = Outbox.from(readOutbox());
-  #inFlight = new Set<string>();
+  #sending = false;
   #drafts = readDrafts();
   #readTimer: number | undefined;
   #typingAt = 0;
@@ -147,17 +149,17 @@ export class App {
   send(text: string): void {
     const view = this.view.peek();
     if (!view) return;
-    const entry = this.#outbox.add({ client_id: newClientId(), room: view.id, text, created_at: new Date().toISOString() });
+    this.#outbox.add({ client_id: newClientId(), room: view.id, text, created_at: new Date().toISOString() });
     view.dividerAfter.value = null;
     this.#outboxChanged();
     this.stopTyping();
-    void this.#deliver(entry);
+    void this.#sendPending();
   }
 
   retry(clientId: string): void {
-    const entry = this.#outbox.retry(clientId);
+    this.#outbox.retry(clientId);
     this.#outboxChanged();
-    if (entry) void this.#deliver(entry);
+    void this.#sendPending();
   }
 
   discard(clientId: string): void {
@@ -212,7 +214,10 @@ export class App {
     if (!session) return;
     const line = new Line(session.token, {
       live: () => void this.#caughtLine(),
-      lost: () => this.view.peek()?.clearTyping(),
+      lost: () => {
+        const view = this.view.peek();
+        if (view) view.typing.value = [];
+      },
       unauthorized: () => this.signOut("Your session has ended. Choose a name to come back."),
       "message:new": (message) => this.#incoming(message),
       "message:changed": (message) => this.#incoming(message),
@@ -220,7 +225,8 @@ export class App {
       "room:new": (room) => this.#putRoom(room),
       presence: (presence) => {
         this.#views.get(presence.room)?.presence(presence);
-        this.#changeRoom(presence.room, (room) => ({ ...room, members: presence.members.length }));
+        const listed = presence.members.length;
+        this.#changeRoom(presence.room, (room) => ({ ...room, members: listed < MEMBERS_LISTED_MAX ? listed : Math.max(listed, room.members) }));
       },
       typing: (typing) => {
         if (typing.member.id !== this.session.peek()?.id) this.#views.get(typing.room)?.typed(typing);
@@ -237,7 +243,7 @@ export class App {
     this.#typingIn = null;
     await this.#refreshRooms();
     await this.enter();
-    for (const entry of this.#outbox.pending) void this.#deliver(entry);
+    await this.#sendPending();
   }
 
   async #refreshRooms(): Promise<void> {
@@ -295,23 +301,36 @@ export class App {
     void this.enter();
   }
 
-  async #deliver(entry: Outgoing): Promise<void> {
-    if (this.#inFlight.has(entry.client_id)) return;
-    this.#inFlight.add(entry.client_id);
+  /** One after the other, so that they keep their order whatever happens on the way. */
+  async #sendPending(): Promise<void> {
+    if (this.#sending) return;
+    this.#sending = true;
     try {
-      const { room, text, client_id } = entry;
+      for (let entry = this.#outbox.pending[0]; entry && this.#line.peek()?.isLive; entry = this.#outbox.pending[0]) {
+        if (!(await this.#deliver(entry))) break;
+      }
+    } finally {
+      this.#sending = false;
+    }
+  }
+
+  /** False when the line went down: the entry stays pending, and its client_id keeps the next try from doubling it. */
+  async #deliver({ room, text, client_id }: Outgoing): Promise<boolean> {
+    try {
       const { message } = await this.#request<{ message: Message }>("message:send", { room, text, client_id });
       this.#incoming(message);
       this.#settle(message);
+      return true;
     } catch (error) {
-      // Without a line it stays pending and goes out with the next one; the client_id keeps it from being doubled.
       if (!(error instanceof RequestError)) throw error;
-      if (error.kind !== "offline") {
-        this.#outbox.fail(entry.client_id, error.message);
+      if (error.kind === "offline") return false;
+      if (error.problem?.status === 429 || error.problem?.status === 503) {
+        await new Promise((resolve) => setTimeout(resolve, SEND_AGAIN_MS));
+      } else {
+        this.#outbox.fail(client_id, error.message);
         this.#outboxChanged();
       }
-    } finally {
-      this.#inFlight.delete(entry.client_id);
+      return true;
     }
   }
 

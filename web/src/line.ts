@@ -1,6 +1,7 @@
 // The open line to the server: the official Socket.IO client, its state told in words, and requests that end in an answer or an error.
 import { io, type Socket } from "socket.io-client";
 import { signal } from "@preact/signals";
+import { sentence } from "./text";
 import type { Activity, Message, Person, Presence, Problem, Reply, Room, Typing } from "./model";
 
 export type LineState = "connecting" | "live" | "reconnecting" | "offline";
@@ -19,7 +20,7 @@ export class RequestError extends Error {
   readonly problem: Problem | null;
 
   constructor(kind: RequestError["kind"], problem: Problem | null = null) {
-    super(problem ? problem.detail || problem.title : kind === "offline" ? "You are not connected right now." : "The server did not answer in time.");
+    super(problem ? sentence(problem.detail || problem.title) : kind === "offline" ? "You are not connected right now." : "The server did not answer in time.");
     this.kind = kind;
     this.problem = problem;
   }

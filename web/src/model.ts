@@ -80,6 +80,8 @@ export const ROOM_NAME_MAX = 60;
 export const TOPIC_MAX = 200;
 export const TEXT_MAX = 4000;
 export const UNREAD_MAX = 999;
+/** The server names no more people of one room than this; the others still count. */
+export const MEMBERS_LISTED_MAX = 200;
 
 /** Length as the server counts it: Unicode scalar values, not UTF-16 units. */
 export function length(text: string): number {

@@ -3,9 +3,6 @@ import { signal } from "@preact/signals";
 import type { Entered, Message, Person, Presence, Typing } from "./model";
 import { RoomLog } from "./room-log";
 
-/** The server ends typing after 6 s; a little more here in case its word is lost. */
-const TYPING_TIMEOUT_MS = 8_000;
-
 export class RoomView {
   readonly id: string;
   readonly log = new RoomLog();
@@ -29,7 +26,6 @@ export class RoomView {
   enteringVisit: number | null = null;
   /** Grows with every visit, so that the list knows when to scroll to its starting place. */
   visit = 0;
-  #typingTimers = new Map<string, number>();
 
   constructor(id: string) {
     this.id = id;
@@ -43,7 +39,7 @@ export class RoomView {
     const first = this.status.peek() !== "ready";
     this.log.finishEnter(answer);
     this.members.value = answer.members;
-    this.clearTyping();
+    this.typing.value = [];
     this.readReported = answer.read_id ?? 0;
     this.readId = Math.max(this.readId, this.readReported);
     if (first) {
@@ -61,7 +57,7 @@ export class RoomView {
     this.atEnd.value = true;
     this.editing.value = null;
     this.members.value = [];
-    this.clearTyping();
+    this.typing.value = [];
     if (this.status.peek() === "ready") this.status.value = "loading";
   }
 
@@ -71,19 +67,9 @@ export class RoomView {
     this.typing.value = this.typing.peek().filter((person) => here.has(person.id));
   }
 
+  /** The server tells beginnings and ends, so nothing runs out here. */
   typed(event: Typing): void {
-    clearTimeout(this.#typingTimers.get(event.member.id));
-    this.#typingTimers.delete(event.member.id);
     const others = this.typing.peek().filter((person) => person.id !== event.member.id);
     this.typing.value = event.typing ? [...others, event.member] : others;
-    if (!event.typing) return;
-    const end = window.setTimeout(() => this.typed({ ...event, typing: false }), TYPING_TIMEOUT_MS);
-    this.#typingTimers.set(event.member.id, end);
-  }
-
-  clearTyping(): void {
-    for (const timer of this.#typingTimers.values()) clearTimeout(timer);
-    this.#typingTimers.clear();
-    this.typing.value = [];
   }
 }

@@ -7,8 +7,14 @@ export function slug(name: string): string {
     .toLowerCase()
     .replace(/ß/g, "ss")
     .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-/, "")
     .slice(0, 60)
-    .replace(/^-+|-+$/g, "");
+    .replace(/-$/, "");
+}
+
+/** Whether letters were lost on the way: the server then adds some digits, so that two such names do not meet. */
+export function isLossy(name: string): boolean {
+  return name === "" || slug(name) === "" || /[\p{Alphabetic}\p{N}]/u.test(name.normalize("NFKD").replace(/\p{M}/gu, "").replace(/[a-z0-9ß]/gi, ""));
 }
 
 /** "#/r/general" -> "general"; anything else is the list of rooms. */

@@ -45,6 +45,14 @@ function webAddress(text: string): string | undefined {
   return isWeb && url.hostname !== "" && url.username === "" && url.password === "" ? url.href : undefined;
 }
 
+/** What the server says of an error, as a sentence for people. */
+export function sentence(detail: string): string {
+  const plain = detail.replaceAll("`", "").trim();
+  if (plain === "") return "Something went wrong.";
+  const [first = "", ...rest] = plain;
+  return first.toLocaleUpperCase() + rest.join("") + (/[.!?]$/.test(plain) ? "" : ".");
+}
+
 /** One to three emoji and nothing else: shown larger. */
 export function isEmojiOnly(text: string): boolean {
   return /^(?:(?:\p{Extended_Pictographic}|\p{Regional_Indicator}{2})[\u{fe0f}\u{1f3fb}-\u{1f3ff}]?(?:\u200d\p{Extended_Pictographic}\ufe0f?)*\s?){1,3}$/u.test(text);

@@ -42,7 +42,7 @@ function entryOfMessage(message: Message): Entry {
 
 function entryOfOutgoing(outgoing: Outgoing, me: Person): Entry {
   let entry = entries.get(outgoing);
-  if (!entry || entry.author.id !== me.id) {
+  if (!entry || entry.author !== me) {
     entry = {
       key: `c${me.id}:${outgoing.client_id}`,
       author: me,
@@ -70,7 +70,7 @@ export function timeline({ messages, outgoing, me, dividerAfter, now }: Timeline
   let previous: Entry | undefined;
   let divided = dividerAfter === null;
   const add = (entry: Entry): void => {
-    let first = !previous || previous.author.id !== entry.author.id || !sameGroup(previous.at, entry.at);
+    let first = !previous || previous.author.id !== entry.author.id || previous.author.name !== entry.author.name || !sameGroup(previous.at, entry.at);
     if (!previous || daysBetween(previous.at, entry.at) > 0) {
       rows.push({ kind: "day", key: `d${entry.at.toDateString()}`, label: dayName(entry.at, now) });
     }

@@ -1,6 +1,6 @@
 // Text stays text: only whole http and https addresses become links, and nothing is lost or changed on the way.
 import { describe, expect, it } from "vitest";
-import { isEmojiOnly, pieces } from "../src/text";
+import { isEmojiOnly, pieces, sentence } from "../src/text";
 
 const links = (text: string) => pieces(text).flatMap((piece) => (piece.kind === "link" ? [piece.text] : []));
 const hrefs = (text: string) => pieces(text).flatMap((piece) => (piece.kind === "link" ? [piece.href] : []));
@@ -48,6 +48,15 @@ describe("pieces", () => {
     pieces("https://x.example/" + ")".repeat(4000));
     pieces("http://".repeat(600));
     expect(performance.now() - started).toBeLessThan(500);
+  });
+});
+
+describe("sentence", () => {
+  it("makes a sentence of the server's words", () => {
+    expect(sentence("`text` must not be empty")).toBe("Text must not be empty.");
+    expect(sentence("there is no room `a`")).toBe("There is no room a.");
+    expect(sentence("Already one.")).toBe("Already one.");
+    expect(sentence(" ")).toBe("Something went wrong.");
   });
 });
 

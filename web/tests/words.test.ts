@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { CORD_COLOURS, cordColour, initials, newClientId } from "../src/identity";
 import { length } from "../src/model";
-import { hashOf, roomInHash, slug } from "../src/slug";
+import { hashOf, isLossy, roomInHash, slug } from "../src/slug";
 import { clock, dayName, daysBetween, distance, sameGroup } from "../src/time";
 
 describe("slug", () => {
@@ -17,6 +17,13 @@ describe("slug", () => {
   it("is at most 60 characters and never ends with a dash", () => {
     const long = slug(`${"a".repeat(59)} bcd`);
     expect(long).toBe("a".repeat(59));
+  });
+});
+
+describe("isLossy", () => {
+  it("tells when the address cannot show all letters of the name", () => {
+    for (const name of ["日本", "Plans 日本", "Łódź", "", "!!!"]) expect(isLossy(name), name).toBe(true);
+    for (const name of ["Weekend plans", "Über & Größe!", "C++", "№ 5"]) expect(isLossy(name), name).toBe(false);
   });
 });
 

@@ -5,18 +5,23 @@ import { cordColour } from "../identity";
 
 export function Cord() {
   const [path, setPath] = useState<string | null>(null);
+  // Moves over to another room, but sticks to its jack while the list scrolls.
+  const [isStill, setStill] = useState(false);
   const frame = useRef(0);
   const open = app.openRoom.value;
   // The order of the list moves the jack.
   const order = app.rooms.value.map((room) => room.id).join();
 
   useLayoutEffect(() => {
-    const measure = () => setPath(measurePath());
     const later = () => {
       cancelAnimationFrame(frame.current);
-      frame.current = requestAnimationFrame(measure);
+      frame.current = requestAnimationFrame(() => {
+        setStill(true);
+        setPath(measurePath());
+      });
     };
-    measure();
+    setStill(false);
+    setPath(measurePath());
     const list = document.querySelector(".rooms-scroll");
     list?.addEventListener("scroll", later, { passive: true });
     const observer = new ResizeObserver(later);
@@ -32,7 +37,7 @@ export function Cord() {
 
   if (!open || path === null) return null;
   return (
-    <svg class={app.status.value.state === "live" ? "cord" : "cord cord-dead"} aria-hidden="true" focusable="false">
+    <svg class={`cord${app.status.value.state === "live" ? "" : " cord-dead"}${isStill ? " cord-still" : ""}`} aria-hidden="true" focusable="false">
       <path class={`cord-line-${cordColour(open.id)}`} d={path} />
     </svg>
   );

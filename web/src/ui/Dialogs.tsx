@@ -4,7 +4,7 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { app } from "../app";
 import { RequestError } from "../line";
 import { length, NAME_MAX, ROOM_NAME_MAX, TOPIC_MAX, type Message } from "../model";
-import { slug } from "../slug";
+import { isLossy, slug } from "../slug";
 import { closeDialog, dialog } from "./hooks";
 import { CloseIcon } from "./icons";
 import { Members } from "./Members";
@@ -84,7 +84,8 @@ function CreateRoom() {
   const [name, setName] = useState("");
   const [topic, setTopic] = useState("");
   const id = slug(name);
-  const existing = app.rooms.value.find((room) => room.id === id && id !== "");
+  const lossy = isLossy(name.trim());
+  const existing = lossy ? undefined : app.rooms.value.find((room) => room.id === id);
   const isTooLong = length(name.trim()) > ROOM_NAME_MAX || length(topic.trim()) > TOPIC_MAX;
   const { submit, busy, error } = useSubmit(async () => {
     await app.createRoom(name.trim(), topic.trim());
@@ -103,10 +104,10 @@ function CreateRoom() {
             <>
               There is already a room of this name. <a href={`#/r/${existing.id}`} onClick={closeDialog}>Open it</a>
             </>
-          ) : id ? (
-            `${location.host}/#/r/${id}`
-          ) : (
+          ) : lossy ? (
             "The address is made from the name."
+          ) : (
+            `${location.host}/#/r/${id}`
           )}
         </p>
         <label class="field">

@@ -8,11 +8,12 @@ export function Members({ view }: { view: RoomView }) {
   const me = app.session.value?.id;
   const members = [...view.members.value].sort((a, b) => Number(b.id === me) - Number(a.id === me) || a.name.localeCompare(b.name));
   const topic = app.openRoom.value?.topic;
+  const count = Math.max(members.length, app.openRoom.value?.members ?? 0);
   return (
     <>
       {topic && !isWide.value && <p class="members-topic" dir="auto">{topic}</p>}
       <h2 class="members-title">
-        Here now <span class="members-count">{members.length}</span>
+        Here now <span class="members-count">{count}</span>
       </h2>
       <ul class="members" data-testid="members">
         {members.map((member) => (
@@ -23,6 +24,7 @@ export function Members({ view }: { view: RoomView }) {
           </li>
         ))}
       </ul>
+      {count > members.length && <p class="members-alone">and {count - members.length} more</p>}
       {members.length === 1 && members[0]?.id === me && <p class="members-alone">Only you so far. Share this page’s address to bring somebody in.</p>}
     </>
   );

@@ -18,7 +18,6 @@ export function MessageList({ view }: { view: RoomView }) {
   const messages = view.log.messages;
   const outgoing = app.outgoing.value.filter((entry) => entry.room === view.id);
   const rows = timeline({ messages, outgoing, me, dividerAfter: view.dividerAfter.value, now: now.value });
-  const names = new Map([...view.members.value, me].map((person) => [person.id, person.name]));
   const isEmpty = view.log.loaded && rows.length === 0;
 
   const keeper = useScrollKeeper({
@@ -62,7 +61,7 @@ export function MessageList({ view }: { view: RoomView }) {
         {isEmpty && <EmptyRoom name={room?.name ?? view.id} />}
         <div ref={content} class="messages">
           {rows.map((row) => (
-            <RowView key={row.key} row={row} view={view} name={row.kind === "entry" ? (names.get(row.entry.author.id) ?? row.entry.author.name) : ""} isMine={row.kind === "entry" && row.entry.author.id === me.id} />
+            <RowView key={row.key} row={row} view={view} isMine={row.kind === "entry" && row.entry.author.id === me.id} />
           ))}
         </div>
       </div>
@@ -76,7 +75,7 @@ export function MessageList({ view }: { view: RoomView }) {
   );
 }
 
-function RowView({ row, view, name, isMine }: { row: Row; view: RoomView; name: string; isMine: boolean }) {
+function RowView({ row, view, isMine }: { row: Row; view: RoomView; isMine: boolean }) {
   switch (row.kind) {
     case "day":
       return (
@@ -91,7 +90,7 @@ function RowView({ row, view, name, isMine }: { row: Row; view: RoomView; name: 
         </div>
       );
     case "entry":
-      return <MessageRow entry={row.entry} first={row.first} name={name} isMine={isMine} view={view} isEditing={row.entry.message !== null && view.editing.value === row.entry.message.id} />;
+      return <MessageRow entry={row.entry} first={row.first} isMine={isMine} view={view} isEditing={row.entry.message !== null && view.editing.value === row.entry.message.id} />;
   }
 }
 

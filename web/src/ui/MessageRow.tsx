@@ -17,7 +17,6 @@ interface Props {
   entry: Entry;
   /** First of a group: carries the avatar and the name. */
   first: boolean;
-  name: string;
   isMine: boolean;
   isEditing: boolean;
   view: RoomView;
@@ -27,11 +26,11 @@ interface Props {
 export class MessageRow extends Component<Props> {
   override shouldComponentUpdate(next: Props): boolean {
     const now = this.props;
-    return next.entry !== now.entry || next.first !== now.first || next.name !== now.name || next.isEditing !== now.isEditing || next.isMine !== now.isMine;
+    return next.entry !== now.entry || next.first !== now.first || next.isEditing !== now.isEditing || next.isMine !== now.isMine;
   }
 
-  override render({ entry, first, name, isMine, isEditing, view }: Props) {
-    const { message, state } = entry;
+  override render({ entry, first, isMine, isEditing, view }: Props) {
+    const { author, message, state } = entry;
     const time = clock(entry.at);
     const when = (
       <time class="message-time" dateTime={entry.at.toISOString()} title={wholeDate(entry.at)}>
@@ -47,13 +46,13 @@ export class MessageRow extends Component<Props> {
         data-state={state}
         data-mine={isMine}
         tabIndex={-1}
-        aria-label={`${name}, ${time}`}
+        aria-label={`${author.name}, ${time}`}
       >
-        <span class="message-gutter">{first ? <Avatar person={{ id: entry.author.id, name }} /> : when}</span>
+        <span class="message-gutter">{first ? <Avatar person={author} /> : when}</span>
         <div class="message-body">
           {first && (
             <p class="message-head">
-              <bdi class={isMine ? "message-author message-own" : "message-author"}>{name}</bdi>
+              <bdi class={isMine ? "message-author message-own" : "message-author"}>{author.name}</bdi>
               {when}
             </p>
           )}

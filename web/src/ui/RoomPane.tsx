@@ -44,7 +44,7 @@ export function RoomPane({ view }: { view: RoomView }) {
 
 function RoomHeader({ view, heading }: { view: RoomView; heading: RefObject<HTMLHeadingElement | null> }) {
   const room = app.openRoom.value;
-  const count = view.members.value.length;
+  const count = room?.members ?? view.members.value.length;
   const shown = isWide.value && membersShown.value;
   const toggle = () => {
     if (isWide.peek()) membersShown.value = !membersShown.peek();

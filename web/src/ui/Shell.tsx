@@ -3,7 +3,7 @@ import { useEffect } from "preact/hooks";
 import { app } from "../app";
 import { Cord } from "./Cord";
 import { Dialogs } from "./Dialogs";
-import { dialog, isNarrow } from "./hooks";
+import { closeDialog, dialog, isNarrow } from "./hooks";
 import { LogoMark } from "./icons";
 import { RoomPane } from "./RoomPane";
 import { Sidebar } from "./Sidebar";
@@ -14,6 +14,8 @@ export function Shell() {
     addEventListener("keydown", shortcut);
     return () => removeEventListener("keydown", shortcut);
   }, []);
+  // A dialog belongs to the place where it was opened.
+  useEffect(closeDialog, [view?.id]);
   return (
     <div class="shell" data-pane={view ? "room" : "list"}>
       <a class="skip-link" href="#main" onClick={skip}>

@@ -20,19 +20,21 @@ use crate::outbox::Chunk;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct End {
     reason: DisconnectReason,
-    /// For the close frame; `None` where the peer is gone or has closed by itself.
+    /// For the close frame; `None` where the peer is gone, or the frame is queued already.
     code: Option<ws::CloseCode>,
     /// Whether the stream still works, so that what is queued can be delivered.
     deliver: bool,
+    /// Whether a polling client must still learn that the session is over.
+    announce: bool,
 }
 
 impl End {
     fn told(reason: DisconnectReason, code: ws::CloseCode) -> Self {
-        Self { reason, code: Some(code), deliver: true }
+        Self { reason, code: Some(code), deliver: true, announce: true }
     }
 
     fn silent(reason: DisconnectReason) -> Self {
-        Self { reason, code: None, deliver: false }
+        Self { reason, code: None, deliver: false, announce: false }
     }
 
     /// The application or the server wants it.
@@ -46,7 +48,8 @@ impl End {
 
     /// The client said goodbye.
     pub(super) fn peer_closed() -> Self {
-        Self { reason: DisconnectReason::TransportClose, code: None, deliver: true }
+        let told = Self::told(DisconnectReason::TransportClose, ws::CloseCode::NORMAL);
+        Self { announce: false, ..told }
     }
 
     /// The stream ended without a goodbye.
@@ -61,7 +64,7 @@ impl End {
 
     /// The frame machine has queued its close frame already.
     pub(super) fn bad_frame() -> Self {
-        Self { reason: DisconnectReason::TransportError, code: None, deliver: true }
+        Self { deliver: true, ..Self::silent(DisconnectReason::TransportError) }
     }
 
     pub(super) fn bad_packet() -> Self {
@@ -233,7 +236,7 @@ impl Driver {
     }
 
     fn close_polling(&mut self, polling: &mut polling::Polling, end: End) -> Option<Way> {
-        if end.code.is_none() {
+        if !end.announce {
             // The client knows: it closed, or broke a rule. A waiting poll is freed.
             polling.finish(if end.deliver { NOOP } else { CLOSE });
             return None;

@@ -165,12 +165,12 @@ impl Client {
                 }
                 return message;
             }
-            self.parse();
+            self.parse().await;
             if self.messages.is_empty() {
                 self.input.clear();
                 match within(self.stream.read_buf(&mut self.input)).await {
                     Ok(0) | Err(_) => return Message::Closed(None),
-                    Ok(_) => self.parse(),
+                    Ok(_) => self.parse().await,
                 }
             }
         }
@@ -192,7 +192,7 @@ impl Client {
         }
     }
 
-    fn parse(&mut self) {
+    async fn parse(&mut self) {
         let mut bytes = std::mem::take(&mut self.input);
         let mut input = bytes.as_mut_slice();
         let mut replies = Vec::new();
@@ -203,6 +203,10 @@ impl Client {
                 ws::Event::Closed { code, .. } => Message::Closed(code.map(ws::CloseCode::value)),
                 _ => continue,
             });
+        }
+        if !replies.is_empty() {
+            // Refused when the server has gone meanwhile, which the next read will tell.
+            within(self.stream.write_all(&replies)).await.ok();
         }
     }
 }

@@ -37,6 +37,7 @@ async fn every_end_has_its_official_reason() {
 
     let (mut client, _) = Client::connect(&server).await;
     client.send("1").await;
+    assert_eq!(client.close_code().await, Some(1000));
     assert_eq!(within(reason.recv()).await, Some("transport close"));
 
     let (mut client, id) = Client::connect(&server).await;
@@ -64,24 +65,33 @@ async fn every_end_has_its_official_reason() {
     assert_eq!(within(reason.recv()).await, Some("parse error"));
 
     let (mut client, _) = Client::connect(&server).await;
-    server.stop().await;
-    assert_eq!(client.close_code().await, Some(1012));
+    let (code, ()) = tokio::join!(client.close_code(), server.stop());
+    assert_eq!(code, Some(1012));
     assert_eq!(within(reason.recv()).await, Some("server shutting down"));
 }
 
-#[tokio::test]
-async fn a_silent_client_is_dropped() {
-    let io = Server::builder()
-        .ping_interval(Duration::from_millis(20))
-        .ping_timeout(Duration::from_millis(20))
-        .build();
+/// How a client ends that never answers a ping.
+async fn end_of_a_silent_client(interval: Duration) -> Option<&'static str> {
+    let io = Server::builder().ping_interval(interval).ping_timeout(interval).build();
     let (reasons, mut reason) = mpsc::channel(1);
     io.of("/").on("disconnect", async move |why: DisconnectReason| {
         reasons.send(why.as_str()).await.unwrap();
     });
     let server = start(&io).await;
     let (_client, _) = Client::connect(&server).await;
-    assert_eq!(within(reason.recv()).await, Some("ping timeout"));
+    within(reason.recv()).await
+}
+
+#[tokio::test]
+async fn a_silent_client_is_dropped_by_an_exact_timer() {
+    let interval = Duration::from_millis(20);
+    assert_eq!(end_of_a_silent_client(interval).await, Some("ping timeout"));
+}
+
+#[tokio::test]
+async fn a_silent_client_is_dropped_by_the_wheel() {
+    let interval = Duration::from_millis(1_100);
+    assert_eq!(end_of_a_silent_client(interval).await, Some("ping timeout"));
 }
 
 #[tokio::test]

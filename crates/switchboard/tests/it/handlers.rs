@@ -211,7 +211,7 @@ async fn several_handlers_of_an_event_run_one_after_the_other() {
         io.of("/").on("go", async move |socket: Socket| {
             tokio::task::yield_now().await;
             log.lock().unwrap().push(name);
-            socket.emit("done", &name).unwrap();
+            socket.emit("done", name).unwrap();
         });
     }
     let server = start(&io).await;

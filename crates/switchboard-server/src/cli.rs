@@ -83,7 +83,8 @@ async fn serve_until_stopped(args: ServeArgs) -> Result<(), String> {
     let store = Store::open(&args.data_dir, &limits).map_err(|error| error.to_string())?;
     tracing::info!(%address, data_dir = %args.data_dir.display(), "serving");
     say(&format!("Switchboard is live at http://{address}"));
-    App::new(store, limits).serve(listener, stop).await;
+    let served = App::new(store, limits).serve(listener, stop).await;
+    served.map_err(|error| format!("could not go on: {error}"))?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -16,10 +16,11 @@
 
 pub mod api;
 pub mod cli;
-mod http_server;
+mod door;
 pub mod limits;
 mod logging;
 pub mod rooms;
 pub mod serve;
+pub mod sockets;
 pub mod store;
 pub mod web;

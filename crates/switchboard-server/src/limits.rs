@@ -42,12 +42,12 @@ pub struct Limits {
     pub body_bytes_max: usize,
     /// How long a client may take to send that body. Default 10 s.
     pub body_timeout: Duration,
-    /// How long a client may take to send the head of a request. Default 10 s.
-    pub head_timeout: Duration,
     /// Rooms on this server. Default 1,000: the list of rooms has no pages.
     pub rooms_max: u32,
     /// Rooms one connection may be in at a time. Default 128.
     pub rooms_per_tab_max: usize,
+    /// Events of any kind that one socket may send. Default 100 at once, 50 a second.
+    pub socket_events: Rate,
     /// Changes that one socket may make. Default 20 at once, 10 a second.
     pub socket_writes: Rate,
     /// Changes that one guest may make over REST. Default as for a socket.
@@ -64,8 +64,6 @@ pub struct Limits {
     pub write_queue_timeout: Duration,
     /// Connections that read from the store. Default 4.
     pub readers: usize,
-    /// How long requests under way may go on after the signal to stop. Default 10 s.
-    pub shutdown_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -73,9 +71,9 @@ impl Default for Limits {
         Self {
             body_bytes_max: 64 * 1024,
             body_timeout: Duration::from_secs(10),
-            head_timeout: Duration::from_secs(10),
             rooms_max: 1_000,
             rooms_per_tab_max: 128,
+            socket_events: Rate { burst: 100, refill: Duration::from_millis(20) },
             socket_writes: Rate { burst: 20, refill: Duration::from_millis(100) },
             rest_writes: Rate { burst: 20, refill: Duration::from_millis(100) },
             guests_per_address: Rate { burst: 30, refill: Duration::from_secs(2) },
@@ -84,7 +82,6 @@ impl Default for Limits {
             write_batch_max: 128,
             write_queue_timeout: Duration::from_secs(5),
             readers: 4,
-            shutdown_timeout: Duration::from_secs(10),
         }
     }
 }

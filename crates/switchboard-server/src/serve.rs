@@ -1,21 +1,21 @@
 //! How the parts are put together, started and stopped.
 //!
-//! Stopping: accept no more, close the sockets (their clients hear why), let requests under way
-//! finish, then close the store. A second signal does not wait for any of it.
+//! Stopping: accept no more, let requests under way finish and close the sockets (both in 10 s at
+//! most), then close the store. A second signal does not wait for any of it.
 
 use std::future::Future;
 use std::io;
 
-use axum::Router;
+use axum::{Router, middleware};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::api::Api;
-use crate::http_server::HttpServer;
+use crate::door;
 use crate::limits::Limits;
 use crate::rooms::{LiveFeed, Rooms, live};
 use crate::store::Store;
-use crate::web;
+use crate::{sockets, web};
 
 /// Everything that serves, not yet serving.
 #[derive(Debug)]
@@ -35,30 +35,29 @@ impl App {
     }
 
     /// Serves until `stop`, then ends in good order.
-    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
-        let Self { store, rooms, mut feed, limits } = self;
+    ///
+    /// # Errors
+    ///
+    /// Those of [`switchboard::serve`].
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()>,
+    ) -> io::Result<()> {
+        let Self { store, rooms, feed, limits } = self;
+        let io = sockets::server(&rooms, &limits);
         let app = Router::new()
-            .nest("/api", Api::new(rooms.clone(), limits.clone()).router())
-            .merge(web::router());
-        let server = HttpServer::new(app, &limits);
-        let telling = tokio::spawn(async move {
-            while let Some(announcement) = feed.next().await {
-                if let Some(done) = announcement.done {
-                    let _ = done.send(());
-                }
-            }
-        });
+            .nest("/api", Api::new(rooms.clone(), limits).router())
+            .merge(web::router())
+            .layer(middleware::from_fn(door::check));
+        let delivery = tokio::spawn(sockets::deliver_all(feed, io.clone()));
         let typing = tokio::spawn(async move { rooms.run_typing_clock().await });
-        tokio::select! {
-            () = server.accept(&listener) => (),
-            () = stop => (),
-        }
+        let served = switchboard::serve_with(listener, io, app, stop).await;
         tracing::info!("stopping");
-        drop(listener);
-        server.finish(limits.shutdown_timeout).await;
         typing.abort();
         store.close().await;
-        telling.abort();
+        delivery.abort();
+        served
     }
 }
 

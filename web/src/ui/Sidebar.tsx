@@ -36,7 +36,7 @@ export function Sidebar() {
   // On a phone the list is a page of its own.
   const isPage = isNarrow.value && app.openId.value === null;
   return (
-    <div class="sidebar" role={isPage ? "main" : undefined}>
+    <div class="sidebar" role={isPage ? "main" : "region"} aria-label="Rooms and connection">
       <div class="sidebar-header">
         <p class="brand" role={isPage ? "heading" : undefined} aria-level={isPage ? 1 : undefined}>
           <LogoMark /> Switchboard

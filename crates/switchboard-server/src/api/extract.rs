@@ -1,13 +1,14 @@
 //! What a request says: who asks, its body, its query, its path. Whatever is wrong with any of
 //! them is answered with a problem.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::{self, HeaderMap};
 use axum::http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
+use switchboard::PeerAddress;
 
 use super::Api;
 use super::answer::Refusal;
@@ -57,7 +58,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Address {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        let info = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let info = parts.extensions.get::<PeerAddress>();
         let address = info.map(|it| it.0.ip());
         address.map(Self).ok_or_else(|| Problem::new(500, "the address is not known").into())
     }

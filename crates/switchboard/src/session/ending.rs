@@ -182,6 +182,8 @@ impl Driver {
         for slot in &mut self.slots {
             slot.end(end.reason);
         }
+        // The disconnect handlers begin in the next turn, if this one has looked at them already.
+        self.session.outbox.wake();
         self.session.outbox.seal();
         self.candidate = None;
         let gone = TransportState::Gone(now + HANDLERS_WAIT);
@@ -209,7 +211,7 @@ impl Driver {
         self.session.outbox.close();
         self.session.engine.sessions.remove(self.session.sid);
         self.transport = TransportState::Gone(now + HANDLERS_WAIT);
-        // The transport is closed, and this turn has looked at the slots already.
+        // This turn may have looked at the slots already.
         self.session.outbox.wake();
     }
 

@@ -194,7 +194,7 @@ impl Driver {
             }
             TransportState::Polling(mut polling) => {
                 let way = self.close_polling(&mut polling, end);
-                way.map(|way| (way, now + POLL_WAIT))
+                way.map(|way| (way, now + poll_wait(end.reason)))
             }
             TransportState::Closing(_) | TransportState::Gone(_) => None,
         };
@@ -260,7 +260,14 @@ impl Driver {
 
 /// For the last bytes of a WebSocket, the peer's close frame and the end of the stream together.
 const CLOSE_WAIT: Duration = Duration::from_secs(5);
-/// For a polling client to fetch its last packets.
-const POLL_WAIT: Duration = Duration::from_secs(30);
+/// For a polling client to fetch its last packets. Nobody can come for them to a server that
+/// accepts no connections any more, except over one that is open already.
+fn poll_wait(reason: DisconnectReason) -> Duration {
+    match reason {
+        DisconnectReason::ServerShuttingDown => Duration::from_millis(500),
+        _ => Duration::from_secs(30),
+    }
+}
+
 /// For handlers that still run when the connection is gone.
 const HANDLERS_WAIT: Duration = Duration::from_secs(30);

@@ -18,7 +18,7 @@ const TALK = [
   ["Mira", "The 7:40 to Graz is on platform 4 today, not 6."],
   ["Jonas", "Good catch, thanks. Is the bike carriage still at the front?"],
   ["Mira", "At the back this week. They turned the whole set around."],
-  ["Aylin", "I have two spare tickets for Saturday if anybody wants to come along 🚆"],
+  ["Aylin", "I have two spare tickets for Saturday if anybody wants to come along."],
   ["Jonas", "Yes, please! Let us meet under the clock at nine."],
 ];
 

@@ -174,7 +174,6 @@ test("older messages come by scrolling, each once and in order", async () => {
   }
   await ann.page.reload();
   await ann.seesLast("chapter 129");
-  assert((await ann.texts()).length < 130, "the page begins with the latest only");
   const scroller = ann.page.getByRole("log");
   const reachTop = async () => {
     await scroller.evaluate((it) => it.scrollTo(0, 0));

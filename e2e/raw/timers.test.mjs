@@ -55,22 +55,22 @@ describe("mode sio", () => {
 
 describe("the heartbeat", () => {
   test("over websocket: a ping every 300 ms, as long as it is answered", async () => {
+    const start = performance.now();
     const peer = await connected();
-    for (let i = 0; i < 3; i += 1) {
-      const start = performance.now();
+    for (let i = 1; i <= 3; i += 1) {
       assert.equal(await peer.next(), "2");
-      assertAbout(performance.now() - start, 300);
+      assertAbout(performance.now() - start, i * 300);
       peer.send("3");
     }
     peer.close();
   });
 
   test("over websocket: no pong for 200 ms ends it", async () => {
+    const start = performance.now();
     const peer = await connected();
     assert.equal(await peer.next(), "2");
-    const start = performance.now();
     await peer.closeCode();
-    assertAbout(performance.now() - start, 200);
+    assertAbout(performance.now() - start, 500);
   });
 
   test("over polling: a ping, and the end of the session without a pong", async () => {
@@ -85,13 +85,13 @@ describe("the heartbeat", () => {
   });
 
   test("a packet while the pong is due gives one more timeout, once", async () => {
+    const start = performance.now();
     const peer = await connected();
     assert.equal(await peer.next(), "2");
-    const start = performance.now();
     const say = setInterval(() => !peer.isClosed && peer.send('42["message"]'), 100);
     await peer.closeCode();
     clearInterval(say);
-    assertAbout(performance.now() - start, 300);
+    assertAbout(performance.now() - start, 600);
   });
 });
 
@@ -119,8 +119,11 @@ describe("the time to connect", () => {
   });
 });
 
-/** Not before its time, and not much later on a machine that does other things too. */
+/**
+ * Not before its time, and not much later on a machine that does other things too. Counted from
+ * before the handshake, so that a slow reader here cannot make the server look early.
+ */
 function assertAbout(milliseconds, expected) {
-  assert.ok(expected - 15 <= milliseconds, `${milliseconds} ms is before ${expected}`);
-  assert.ok(milliseconds < expected + 250, `${milliseconds} ms is long after ${expected}`);
+  assert.ok(expected - 2 <= milliseconds, `${milliseconds} ms is before ${expected}`);
+  assert.ok(milliseconds < expected + 400, `${milliseconds} ms is long after ${expected}`);
 }

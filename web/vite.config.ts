@@ -1,4 +1,5 @@
-// Build settings: hashed files in assets/, nothing inlined (the CSP forbids it), and a development proxy to a running server.
+// Build settings: hashed files in assets/, nothing inlined (the CSP forbids it), and a development
+// proxy to a running server.
 import { defineConfig } from "vite";
 
 const server = process.env["SWITCHBOARD_URL"] ?? "http://127.0.0.1:3000";

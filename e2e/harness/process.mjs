@@ -11,7 +11,7 @@ import { until, within } from "./until.mjs";
 const running = new Set();
 process.on("exit", () => running.forEach((it) => it.kill("SIGKILL")));
 
-/** Starts the program and waits until it says `listening on ADDRESS`. */
+/** Starts the program and waits until it says where it listens. */
 export async function start(program, args, env = {}) {
   const server = new ServerProcess(program, args, env);
   try {
@@ -99,7 +99,7 @@ class ServerProcess {
   }
 }
 
-const LISTENING = /listening on (?:http:\/\/)?(127\.0\.0\.1):(\d+)/;
+const LISTENING = /(?:listening on|live at) (?:http:\/\/)?(127\.0\.0\.1):(\d+)/;
 const COMPLAINT = /\b(?:WARN|ERROR|panicked|Unhandled|Uncaught|[a-z]*Error:)/;
 const WITH_PARENT = existsSync("/usr/bin/setpriv")
   ? ["/usr/bin/setpriv", "--pdeathsig", "KILL", "--"]

@@ -3,8 +3,9 @@
 import { describe, test } from "node:test";
 import assert from "node:assert/strict";
 
-import { clientsOf, TRANSPORTS } from "../harness/clients.mjs";
+import { clientsOf, connected, disconnected, TRANSPORTS } from "../harness/clients.mjs";
 import { serverOfThisFile } from "../harness/sut.mjs";
+import { until } from "../harness/until.mjs";
 
 const server = await serverOfThisFile("api");
 
@@ -12,14 +13,18 @@ for (const transport of TRANSPORTS) {
   describe(`over ${transport.name}`, () => {
     const { open } = clientsOf(server, transport);
 
-    test("a handler that panics ends neither its socket nor another", async () => {
+    test("a handler that panics costs its own connection and no other", async () => {
       server.announce(/panic/i);
       const [broken, healthy] = await Promise.all([open(), open()]);
-      for (let i = 0; i < 5; i += 1) {
-        broken.emit("panic");
-        assert.equal(await broken.emitWithAck("echo", i), i);
-        assert.equal(await healthy.emitWithAck("echo", i), i);
-      }
+      const { id } = broken;
+      const lost = disconnected(broken);
+      broken.emit("panic");
+      assert.match(await lost, /^transport (?:close|error)$/);
+      assert.equal(await healthy.emitWithAck("echo", 1), 1);
+      await until(() => server.lines.includes(`left / ${id} forced close`), "its end");
+      broken.connect();
+      await connected(broken);
+      assert.equal(await broken.emitWithAck("echo", "back"), "back");
     });
 
     test("arguments of another shape than a handler takes end nothing", async () => {

@@ -206,13 +206,12 @@ describe("a POST", () => {
   test("bytes that are not UTF-8 never reach an event", async () => {
     const polling = await Polling.open(server);
     const body = Buffer.from('42["echo","\xff\xfe"]', "latin1");
-    const { status } = await polling.post(body);
+    await polling.post(body);
     // The official server reads them as U+FFFD; ours refuses what is not text.
     if (expected({ official: true, ours: false })) {
       assert.deepEqual(await polling.packets(), ['42["echo","\ufffd\ufffd"]']);
     } else {
-      assert.equal(status, 400);
-      await polling.assertGone();
+      await polling.assertEnds();
     }
   });
 });

@@ -17,7 +17,10 @@ export async function createGuest(name: string): Promise<Session> {
     throw new AccountError("The server cannot be reached. Check your connection and try again.");
   }
   if (response.ok) return (await response.json()) as Session;
-  if (response.status === 429) throw new AccountError("Too many people are joining from here. Wait a moment and try again.");
+  if (response.status === 429)
+    throw new AccountError("Too many people are joining from here. Wait a moment and try again.");
   const problem = (await response.json().catch(() => null)) as Partial<Problem> | null;
-  throw new AccountError(sentence(problem?.detail ?? problem?.title ?? `the server refused (${response.status})`));
+  throw new AccountError(
+    sentence(problem?.detail ?? problem?.title ?? `the server refused (${response.status})`),
+  );
 }

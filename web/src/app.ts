@@ -1,20 +1,36 @@
-// The state of the page and everything that people can do: the one place that talks to the line and tells the views.
+// The state of the page and everything that people can do: the one place that talks to the line and
+// tells the views.
 import { computed, signal } from "@preact/signals";
 import { createGuest } from "./account";
 import { newClientId } from "./identity";
 import { Line, RequestError, type LineStatus } from "./line";
-import { MEMBERS_LISTED_MAX, UNREAD_MAX, type Activity, type Entered, type Message, type Person, type Room } from "./model";
+import {
+  MEMBERS_LISTED_MAX,
+  UNREAD_MAX,
+  type Activity,
+  type Entered,
+  type Message,
+  type Person,
+  type Room,
+} from "./model";
 import { Outbox, type Outgoing } from "./outbox";
 import { RoomView } from "./room-view";
 import { hashOf, roomInHash } from "./slug";
-import { readDrafts, readOutbox, readSession, writeDrafts, writeName, writeOutbox, writeSession, type Session } from "./storage";
+import {
+  readOutbox,
+  readSession,
+  writeName,
+  writeOutbox,
+  writeSession,
+  type Session,
+} from "./storage";
 import { toast } from "./toasts";
+import { Drafts, OwnTyping } from "./writing";
 
 const ROOMS_REFRESH_MS = 30_000;
 const READ_DELAY_MS = 300;
 /** After "too fast" or "too busy" (429, 503). */
 const SEND_AGAIN_MS = 1_500;
-const TYPING_REPEAT_MS = 3_000;
 const PAGE = 50;
 
 export class App {
@@ -25,11 +41,24 @@ export class App {
   readonly roomsLoaded = signal(false);
   readonly openId = signal<string | null>(null);
   readonly outgoing = signal<readonly Outgoing[]>([]);
-  readonly view = computed(() => (this.openId.value === null ? null : this.#viewOf(this.openId.value)));
-  readonly openRoom = computed(() => this.rooms.value.find((room) => room.id === this.openId.value) ?? null);
-  readonly unreadTotal = computed(() => this.rooms.value.reduce((sum, room) => sum + room.unread, 0));
+  readonly view = computed(() =>
+    this.openId.value === null ? null : this.#viewOf(this.openId.value),
+  );
+  readonly openRoom = computed(
+    () => this.rooms.value.find((room) => room.id === this.openId.value) ?? null,
+  );
+  readonly unreadTotal = computed(() =>
+    this.rooms.value.reduce((sum, room) => sum + room.unread, 0),
+  );
+  readonly drafts = new Drafts();
+  readonly typing = new OwnTyping((room, typing) =>
+    this.#line.peek()?.tell("typing", { room, typing }),
+  );
   readonly #line = signal<Line | null>(null);
-  readonly status = computed<LineStatus>(() => this.#line.value?.status.value ?? { state: "connecting", transport: "none", retryAt: null });
+  readonly status = computed<LineStatus>(
+    () =>
+      this.#line.value?.status.value ?? { state: "connecting", transport: "none", retryAt: null },
+  );
 
   /** Whether the browser's own "back" leads from the open room to the list. */
   cameFromList = false;
@@ -37,10 +66,7 @@ export class App {
   #views = new Map<string, RoomView>();
   #outbox = Outbox.from(readOutbox());
   #sending = false;
-  #drafts = readDrafts();
   #readTimer: number | undefined;
-  #typingAt = 0;
-  #typingIn: string | null = null;
 
   start(): void {
     this.outgoing.value = this.#outbox.entries;
@@ -93,7 +119,10 @@ export class App {
   }
 
   async createRoom(name: string, topic: string): Promise<void> {
-    const { room } = await this.#request<{ room: Room }>("room:create", topic ? { name, topic } : { name });
+    const { room } = await this.#request<{ room: Room }>(
+      "room:create",
+      topic ? { name, topic } : { name },
+    );
     this.#putRoom(room);
     this.go(room.id);
   }
@@ -101,10 +130,21 @@ export class App {
   async loadOlder(): Promise<void> {
     const view = this.view.peek();
     const before = view?.log.oldestId;
-    if (!view || before === undefined || !view.log.hasMore || view.loadingOlder.peek() || !this.#line.peek()?.isLive) return;
+    if (
+      !view ||
+      before === undefined ||
+      !view.log.hasMore ||
+      view.loadingOlder.peek() ||
+      !this.#line.peek()?.isLive
+    )
+      return;
     view.loadingOlder.value = true;
     try {
-      const page = await this.#request<{ messages: Message[]; has_more: boolean }>("history", { room: view.id, before, limit: PAGE });
+      const page = await this.#request<{ messages: Message[]; has_more: boolean }>("history", {
+        room: view.id,
+        before,
+        limit: PAGE,
+      });
       // A fresh start of the log meanwhile would leave a hole after this page.
       if (view.log.oldestId !== before) return;
       view.log.prepend(page);
@@ -128,7 +168,10 @@ export class App {
     view.log.beginEnter();
     try {
       const rev = view.log.rev;
-      const answer = await this.#request<Entered>("room:enter", rev === undefined ? { room: view.id } : { room: view.id, rev });
+      const answer = await this.#request<Entered>(
+        "room:enter",
+        rev === undefined ? { room: view.id } : { room: view.id, rev },
+      );
       if (view.visit !== visit) return;
       for (const message of answer.messages) this.#settle(message);
       view.entered(answer, me.id);
@@ -137,8 +180,10 @@ export class App {
     } catch (error) {
       if (view.visit !== visit) return;
       view.log.abortEnter();
-      if (error instanceof RequestError && error.problem?.status === 404) view.status.value = "missing";
-      else if (!(error instanceof RequestError) || error.kind !== "offline") view.status.value = "failed";
+      if (error instanceof RequestError && error.problem?.status === 404)
+        view.status.value = "missing";
+      else if (!(error instanceof RequestError) || error.kind !== "offline")
+        view.status.value = "failed";
     } finally {
       if (view.enteringVisit === visit) view.enteringVisit = null;
     }
@@ -149,10 +194,15 @@ export class App {
   send(text: string): void {
     const view = this.view.peek();
     if (!view) return;
-    this.#outbox.add({ client_id: newClientId(), room: view.id, text, created_at: new Date().toISOString() });
+    this.#outbox.add({
+      client_id: newClientId(),
+      room: view.id,
+      text,
+      created_at: new Date().toISOString(),
+    });
     view.dividerAfter.value = null;
     this.#outboxChanged();
-    this.stopTyping();
+    this.typing.stop();
     void this.#sendPending();
   }
 
@@ -174,31 +224,6 @@ export class App {
 
   async remove(message: Message): Promise<boolean> {
     return this.#change("message:delete", { room: message.room, id: message.id });
-  }
-
-  draft(room: string): string {
-    return this.#drafts[room] ?? "";
-  }
-
-  keepDraft(room: string, text: string): void {
-    if (text === "") delete this.#drafts[room];
-    else this.#drafts[room] = text;
-    writeDrafts(this.#drafts);
-  }
-
-  typed(): void {
-    const room = this.openId.peek();
-    const now = Date.now();
-    if (room === null || (this.#typingIn === room && now - this.#typingAt < TYPING_REPEAT_MS)) return;
-    this.#typingIn = room;
-    this.#typingAt = now;
-    this.#line.peek()?.tell("typing", { room, typing: true });
-  }
-
-  stopTyping(): void {
-    if (this.#typingIn === null) return;
-    this.#line.peek()?.tell("typing", { room: this.#typingIn, typing: false });
-    this.#typingIn = null;
   }
 
   /** The message list says whether the end of the room is in sight. */
@@ -226,10 +251,14 @@ export class App {
       presence: (presence) => {
         this.#views.get(presence.room)?.presence(presence);
         const listed = presence.members.length;
-        this.#changeRoom(presence.room, (room) => ({ ...room, members: listed < MEMBERS_LISTED_MAX ? listed : Math.max(listed, room.members) }));
+        this.#changeRoom(presence.room, (room) => ({
+          ...room,
+          members: listed < MEMBERS_LISTED_MAX ? listed : Math.max(listed, room.members),
+        }));
       },
       typing: (typing) => {
-        if (typing.member.id !== this.session.peek()?.id) this.#views.get(typing.room)?.typed(typing);
+        if (typing.member.id !== this.session.peek()?.id)
+          this.#views.get(typing.room)?.typed(typing);
       },
       me: (me) => this.#iAm(me),
     });
@@ -240,7 +269,7 @@ export class App {
 
   /** Live (again): the list, then what the open room missed, then what still waits to be sent. */
   async #caughtLine(): Promise<void> {
-    this.#typingIn = null;
+    this.typing.forget();
     await this.#refreshRooms();
     await this.enter();
     await this.#sendPending();
@@ -266,22 +295,31 @@ export class App {
     this.#settle(message);
     if (isNew && !mine) view.typed({ room: view.id, member: message.author, typing: false });
     const allRead = view.readId >= view.log.newestId || view.dividerAfter.peek() === null;
-    if (isNew && !mine && allRead && !this.#isWatching(view) && view.log.loaded) view.dividerAfter.value = view.log.newestId;
+    if (isNew && !mine && allRead && !this.#isWatching(view) && view.log.loaded)
+      view.dividerAfter.value = view.log.newestId;
     if (view.log.apply(message)) view.changed();
     this.#seen();
   }
 
   #activity(activity: Activity): void {
     this.#changeRoom(activity.room, (room) => {
-      const isNew = activity.last_id > room.last_id && activity.author_id !== this.session.peek()?.id;
+      const isNew =
+        activity.last_id > room.last_id && activity.author_id !== this.session.peek()?.id;
       const unread = isNew ? Math.min(room.unread + 1, UNREAD_MAX) : room.unread;
-      return this.#withReadMark({ ...room, last_id: activity.last_id, last_rev: activity.last_rev, last: activity.last, unread });
+      return this.#withReadMark({
+        ...room,
+        last_id: activity.last_id,
+        last_rev: activity.last_rev,
+        last: activity.last,
+        unread,
+      });
     });
   }
 
   #iAm(me: Person): void {
     const session = this.session.peek();
-    if (session && (session.name !== me.name || session.id !== me.id)) this.#remember({ ...session, ...me });
+    if (session && (session.name !== me.name || session.id !== me.id))
+      this.#remember({ ...session, ...me });
   }
 
   // --- inside ---
@@ -290,7 +328,7 @@ export class App {
     const next = this.session.peek() ? roomInHash(location.hash) : null;
     const before = this.openId.peek();
     if (next === before) return;
-    this.stopTyping();
+    this.typing.stop();
     if (before !== null) {
       this.#viewOf(before).left();
       this.#line.peek()?.tell("room:leave", { room: before });
@@ -306,7 +344,11 @@ export class App {
     if (this.#sending) return;
     this.#sending = true;
     try {
-      for (let entry = this.#outbox.pending[0]; entry && this.#line.peek()?.isLive; entry = this.#outbox.pending[0]) {
+      for (
+        let entry = this.#outbox.pending[0];
+        entry && this.#line.peek()?.isLive;
+        entry = this.#outbox.pending[0]
+      ) {
         if (!(await this.#deliver(entry))) break;
       }
     } finally {
@@ -314,10 +356,17 @@ export class App {
     }
   }
 
-  /** False when the line went down: the entry stays pending, and its client_id keeps the next try from doubling it. */
+  /**
+   * False when the line went down: the entry stays pending, and its client_id keeps the next try
+   * from doubling it.
+   */
   async #deliver({ room, text, client_id }: Outgoing): Promise<boolean> {
     try {
-      const { message } = await this.#request<{ message: Message }>("message:send", { room, text, client_id });
+      const { message } = await this.#request<{ message: Message }>("message:send", {
+        room,
+        text,
+        client_id,
+      });
       this.#incoming(message);
       this.#settle(message);
       return true;
@@ -374,7 +423,8 @@ export class App {
   }
 
   #settle(message: Message): void {
-    if (message.author.id === this.session.peek()?.id && this.#outbox.settle(message)) this.#outboxChanged();
+    if (message.author.id === this.session.peek()?.id && this.#outbox.settle(message))
+      this.#outboxChanged();
   }
 
   #outboxChanged(): void {
@@ -399,7 +449,9 @@ export class App {
   }
 
   #changeRoom(id: string, change: (room: Room) => Room): void {
-    this.rooms.value = sorted(this.rooms.peek().map((room) => (room.id === id ? change(room) : room)));
+    this.rooms.value = sorted(
+      this.rooms.peek().map((room) => (room.id === id ? change(room) : room)),
+    );
   }
 
   #remember(session: Session): void {
@@ -409,7 +461,9 @@ export class App {
   }
 
   #request<T>(event: string, payload: object): Promise<T> {
-    return this.#line.peek()?.request<T>(event, payload) ?? Promise.reject(new RequestError("offline"));
+    return (
+      this.#line.peek()?.request<T>(event, payload) ?? Promise.reject(new RequestError("offline"))
+    );
   }
 
   #report(error: unknown): void {
@@ -421,7 +475,9 @@ export class App {
 /** The liveliest first. */
 function sorted(rooms: readonly Room[]): Room[] {
   const at = (room: Room) => Date.parse(room.last?.created_at ?? room.created_at);
-  return [...rooms].sort((a, b) => at(b) - at(a) || a.name.localeCompare(b.name, undefined, { numeric: true }));
+  return [...rooms].sort(
+    (a, b) => at(b) - at(a) || a.name.localeCompare(b.name, undefined, { numeric: true }),
+  );
 }
 
 export const app = new App();

@@ -1,4 +1,5 @@
-// How a person is drawn (initials, one of the cord colours) and how a message is named before the server has seen it.
+// How a person is drawn (initials, one of the cord colours) and how a message is named before the
+// server has seen it.
 
 export const CORD_COLOURS = 10;
 
@@ -23,7 +24,10 @@ export function cordColour(id: string): number {
   return ((hash ^ (hash >>> 15)) >>> 0) % CORD_COLOURS;
 }
 
-/** 96 random bits. `crypto.randomUUID` exists only on secure origins; a server on the local network is not one. */
+/**
+ * 96 random bits. `crypto.randomUUID` exists only on secure origins; a server on the local network
+ * is not one.
+ */
 export function newClientId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(12));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -1,4 +1,5 @@
-// The open line to the server: the official Socket.IO client, its state told in words, and requests that end in an answer or an error.
+// The open line to the server: the official Socket.IO client, its state told in words, and requests
+// that end in an answer or an error.
 import { io, type Socket } from "socket.io-client";
 import { signal } from "@preact/signals";
 import { sentence } from "./text";
@@ -14,13 +15,22 @@ export interface LineStatus {
   retryAt: number | null;
 }
 
-/** Why a request brought no answer: the line was down, nobody answered in time, or the server said no. */
+/**
+ * Why a request brought no answer: the line was down, nobody answered in time, or the server said
+ * no.
+ */
 export class RequestError extends Error {
   readonly kind: "offline" | "timeout" | "refused";
   readonly problem: Problem | null;
 
   constructor(kind: RequestError["kind"], problem: Problem | null = null) {
-    super(problem ? sentence(problem.detail || problem.title) : kind === "offline" ? "You are not connected right now." : "The server did not answer in time.");
+    super(
+      problem
+        ? sentence(problem.detail || problem.title)
+        : kind === "offline"
+          ? "You are not connected right now."
+          : "The server did not answer in time.",
+    );
     this.kind = kind;
     this.problem = problem;
   }
@@ -61,12 +71,21 @@ export class Line {
     this.#socket = io({
       auth: { token },
       autoConnect: false,
-      // The waiting time is chosen in #planRetry (with our own jitter), so that the page can say how long it is.
+      // The waiting time is chosen in #planRetry (with our own jitter), so that the page can say
+      // how long it is.
       randomizationFactor: 0,
       ...forcedTransport(),
     });
     this.#wireState();
-    for (const name of ["message:new", "message:changed", "room:activity", "room:new", "presence", "typing", "me"] as const) {
+    for (const name of [
+      "message:new",
+      "message:changed",
+      "room:activity",
+      "room:new",
+      "presence",
+      "typing",
+      "me",
+    ] as const) {
       this.#socket.on(name, events[name] as (...args: never[]) => void);
     }
     addEventListener("online", this.#online);
@@ -102,7 +121,9 @@ export class Line {
     if (!this.#socket.connected) throw new RequestError("offline");
     let reply: Reply<T>;
     try {
-      reply = (await this.#socket.timeout(ANSWER_TIMEOUT_MS).emitWithAck(event, payload as never)) as Reply<T>;
+      reply = (await this.#socket
+        .timeout(ANSWER_TIMEOUT_MS)
+        .emitWithAck(event, payload as never)) as Reply<T>;
     } catch {
       throw new RequestError(this.#socket.connected ? "timeout" : "offline");
     }
@@ -137,7 +158,8 @@ export class Line {
         this.#scheduleOwnRetry();
       }
     });
-    // Both come before the manager plans its next attempt, so the delay set here is the one it takes.
+    // Both come before the manager plans its next attempt, so the delay set here is the one it
+    // takes.
     manager.on("close", () => this.#planRetry());
     manager.on("error", () => this.#planRetry());
     manager.on("reconnect_attempt", () => this.#set({ state: "connecting", retryAt: null }));
@@ -148,14 +170,21 @@ export class Line {
     engine.on("upgrade", () => this.#set({}));
   }
 
-  /** Doubles from 1 s to 20 s, each between half and the whole of it: a restarted server is not stormed. */
+  /**
+   * Doubles from 1 s to 20 s, each between half and the whole of it: a restarted server is not
+   * stormed.
+   */
   #planRetry(): number {
     const whole = Math.min(RETRY_FIRST_MS * 2 ** this.#attempts, RETRY_MAX_MS);
     const delay = Math.round(whole * (0.5 + Math.random() / 2));
     this.#attempts += 1;
     this.#socket.io.reconnectionDelay(delay);
     this.#socket.io.reconnectionDelayMax(delay);
-    if (!this.#closed) this.#set({ state: navigator.onLine ? "reconnecting" : "offline", retryAt: Date.now() + delay });
+    if (!this.#closed)
+      this.#set({
+        state: navigator.onLine ? "reconnecting" : "offline",
+        retryAt: Date.now() + delay,
+      });
     return delay;
   }
 
@@ -171,12 +200,16 @@ export class Line {
   #set(change: Partial<LineStatus>): void {
     const next = { ...this.status.peek(), ...change };
     const name = this.#socket.io.engine?.transport?.name;
-    next.transport = next.state === "live" && (name === "polling" || name === "websocket") ? name : "none";
+    next.transport =
+      next.state === "live" && (name === "polling" || name === "websocket") ? name : "none";
     this.status.value = next;
   }
 }
 
-/** `?transport=polling` or `?transport=websocket` in the address keeps to one of them: for tests and for narrow networks. */
+/**
+ * `?transport=polling` or `?transport=websocket` in the address keeps to one of them: for tests and
+ * for narrow networks.
+ */
 function forcedTransport(): { transports?: string[] } {
   const wanted = new URLSearchParams(location.search).get("transport");
   return wanted === "polling" || wanted === "websocket" ? { transports: [wanted] } : {};

@@ -1,4 +1,5 @@
-// The words of the rooms protocol: what the server sends and takes, and the limits that both sides keep.
+// The words of the rooms protocol: what the server sends and takes, and the limits that both sides
+// keep.
 
 export interface Person {
   id: string;

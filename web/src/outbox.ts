@@ -1,4 +1,5 @@
-// Messages on their way: shown at once, sent again after a reconnect, and gone when the server's own copy arrives.
+// Messages on their way: shown at once, sent again after a reconnect, and gone when the server's
+// own copy arrives.
 import type { Message } from "./model";
 
 export interface Outgoing {
@@ -37,7 +38,10 @@ export class Outbox {
     return added;
   }
 
-  /** The server has it: by ack, by broadcast or by catch-up, whichever comes first. True if it was ours. */
+  /**
+   * The server has it: by ack, by broadcast or by catch-up, whichever comes first. True if it was
+   * ours.
+   */
   settle(message: Pick<Message, "client_id">): boolean {
     return message.client_id !== null && this.remove(message.client_id);
   }
@@ -69,7 +73,9 @@ export class Outbox {
   }
 
   #change(clientId: string, change: Pick<Outgoing, "state" | "reason">): void {
-    this.#entries = this.#entries.map((entry) => (entry.client_id === clientId ? { ...entry, ...change } : entry));
+    this.#entries = this.#entries.map((entry) =>
+      entry.client_id === clientId ? { ...entry, ...change } : entry,
+    );
   }
 }
 

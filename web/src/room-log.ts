@@ -1,8 +1,12 @@
-// The messages of one room as this browser knows them: no doubles, the higher revision wins, always in order, no holes.
+// The messages of one room as this browser knows them: no doubles, the higher revision wins, always
+// in order, no holes.
 import type { Entered, Message } from "./model";
 
 export class RoomLog {
-  /** Highest revision seen: what a reconnect asks the server to continue from. Undefined until the first answer. */
+  /**
+   * Highest revision seen: what a reconnect asks the server to continue from. Undefined until the
+   * first answer.
+   */
   rev: number | undefined;
   /** Whether the server has messages older than the oldest one here. */
   hasMore = false;
@@ -38,7 +42,10 @@ export class RoomLog {
     return this.#byId.has(id);
   }
 
-  /** Call before asking the server to enter, so that what arrives meanwhile is kept whichever answer comes. */
+  /**
+   * Call before asking the server to enter, so that what arrives meanwhile is kept whichever answer
+   * comes.
+   */
   beginEnter(): void {
     this.#early = [];
   }
@@ -79,7 +86,8 @@ export class RoomLog {
 
   #applyLive(message: Message): boolean {
     this.rev = Math.max(this.rev ?? 0, message.rev);
-    // A change to a message older than all we hold: it will come with its page. Taking it now would hide the hole before it.
+    // A change to a message older than all we hold: it will come with its page. Taking it now would
+    // hide the hole before it.
     const oldest = this.oldestId;
     if (this.hasMore && oldest !== undefined && message.id < oldest) return false;
     return this.#put(message);

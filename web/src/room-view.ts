@@ -1,4 +1,5 @@
-// One room as it is looked at: its messages, who is there, who is typing, and where reading stopped.
+// One room as it is looked at: its messages, who is there, who is typing, and where reading
+// stopped.
 import { signal } from "@preact/signals";
 import type { Entered, Message, Person, Presence, Typing } from "./model";
 import { RoomLog } from "./room-log";
@@ -43,8 +44,10 @@ export class RoomView {
     this.readReported = answer.read_id ?? 0;
     this.readId = Math.max(this.readId, this.readReported);
     if (first) {
-      const isNew = (message: Message) => message.id > this.readId && message.author.id !== me && !message.deleted;
-      this.dividerAfter.value = this.readId > 0 && this.log.messages.some(isNew) ? this.readId : null;
+      const isNew = (message: Message) =>
+        message.id > this.readId && message.author.id !== me && !message.deleted;
+      this.dividerAfter.value =
+        this.readId > 0 && this.log.messages.some(isNew) ? this.readId : null;
     }
     this.status.value = "ready";
     this.changed();

@@ -12,9 +12,21 @@ export function slug(name: string): string {
     .replace(/-$/, "");
 }
 
-/** Whether letters were lost on the way: the server then adds some digits, so that two such names do not meet. */
+/**
+ * Whether letters were lost on the way: the server then adds some digits, so that two such names do
+ * not meet.
+ */
 export function isLossy(name: string): boolean {
-  return name === "" || slug(name) === "" || /[\p{Alphabetic}\p{N}]/u.test(name.normalize("NFKD").replace(/\p{M}/gu, "").replace(/[a-z0-9ß]/gi, ""));
+  return (
+    name === "" ||
+    slug(name) === "" ||
+    /[\p{Alphabetic}\p{N}]/u.test(
+      name
+        .normalize("NFKD")
+        .replace(/\p{M}/gu, "")
+        .replace(/[a-z0-9ß]/gi, ""),
+    )
+  );
 }
 
 /** "#/r/general" -> "general"; anything else is the list of rooms. */

@@ -1,4 +1,5 @@
-// What the browser remembers. Storage may be full, switched off or written by an older version: reading never throws.
+// What the browser remembers. Storage may be full, switched off or written by an older version:
+// reading never throws.
 
 function read(area: () => Storage, key: string): unknown {
   try {
@@ -28,7 +29,9 @@ export interface Session {
 
 export function readSession(): Session | null {
   const value = read(local, "session") as Partial<Session> | null;
-  return typeof value?.token === "string" && typeof value.name === "string" && typeof value.id === "string"
+  return typeof value?.token === "string" &&
+    typeof value.name === "string" &&
+    typeof value.id === "string"
     ? { id: value.id, name: value.name, token: value.token }
     : null;
 }
@@ -51,14 +54,21 @@ export function readTheme(): Theme | null {
 
 export const writeTheme = (value: Theme | null): void => write(local, "theme", value);
 
-/** Per tab, so that two tabs do not both send the same waiting messages (it would be safe, but wasteful). */
+/**
+ * Per tab, so that two tabs do not both send the same waiting messages (it would be safe, but
+ * wasteful).
+ */
 export const readOutbox = (): unknown => read(session, "outbox");
 export const writeOutbox = (value: unknown): void => write(session, "outbox", value);
 
 export function readDrafts(): Record<string, string> {
   const value = read(session, "drafts");
   if (typeof value !== "object" || value === null) return {};
-  return Object.fromEntries(Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === "string"));
+  return Object.fromEntries(
+    Object.entries(value).filter(
+      (entry): entry is [string, string] => typeof entry[1] === "string",
+    ),
+  );
 }
 
 export const writeDrafts = (value: Record<string, string>): void => write(session, "drafts", value);

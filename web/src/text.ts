@@ -1,9 +1,12 @@
-// What people write, cut into plain text and web links. The pieces become text nodes and <a> elements; nothing is ever parsed as HTML.
+// What people write, cut into plain text and web links. The pieces become text nodes and <a>
+// elements; nothing is ever parsed as HTML.
 
 export type Piece = { kind: "text"; text: string } | { kind: "link"; text: string; href: string };
 
-// Stops at white space, quotes, angle brackets and invisible direction marks, so that a link cannot show one address and open another.
-const CANDIDATE = /\bhttps?:\/\/[^\s<>"“”«»\u0000-\u001f\u200b-\u200f\u202a-\u202e\u2060-\u2069]+/giu;
+// Stops at white space, quotes, angle brackets and invisible direction marks, so that a link cannot
+// show one address and open another.
+const CANDIDATE =
+  /\bhttps?:\/\/[^\s<>"“”«»\u0000-\u001f\u200b-\u200f\u202a-\u202e\u2060-\u2069]+/giu;
 
 export function pieces(text: string): Piece[] {
   const out: Piece[] = [];
@@ -20,12 +23,19 @@ export function pieces(text: string): Piece[] {
   return out;
 }
 
-/** Punctuation that ends a sentence is not part of the address, nor is a bracket that the address did not open. */
+/**
+ * Punctuation that ends a sentence is not part of the address, nor is a bracket that the address
+ * did not open.
+ */
 function trimTail(candidate: string): string {
   let link = candidate;
   for (;;) {
     const last = link.at(-1) ?? "";
-    if (/[.,;:!?'’*_~…]/u.test(last) || (last === ")" && !balanced(link, "(", ")")) || (last === "]" && !balanced(link, "[", "]"))) {
+    if (
+      /[.,;:!?'’*_~…]/u.test(last) ||
+      (last === ")" && !balanced(link, "(", ")")) ||
+      (last === "]" && !balanced(link, "[", "]"))
+    ) {
       link = link.slice(0, -1);
     } else {
       return link;
@@ -42,7 +52,9 @@ function webAddress(text: string): string | undefined {
   const url = new URL(text);
   const isWeb = url.protocol === "https:" || url.protocol === "http:";
   // A user part ("https://bank.example@evil.example") exists to deceive: such text stays text.
-  return isWeb && url.hostname !== "" && url.username === "" && url.password === "" ? url.href : undefined;
+  return isWeb && url.hostname !== "" && url.username === "" && url.password === ""
+    ? url.href
+    : undefined;
 }
 
 /** What the server says of an error, as a sentence for people. */
@@ -55,5 +67,7 @@ export function sentence(detail: string): string {
 
 /** One to three emoji and nothing else: shown larger. */
 export function isEmojiOnly(text: string): boolean {
-  return /^(?:(?:\p{Extended_Pictographic}|\p{Regional_Indicator}{2})[\u{fe0f}\u{1f3fb}-\u{1f3ff}]?(?:\u200d\p{Extended_Pictographic}\ufe0f?)*\s?){1,3}$/u.test(text);
+  return /^(?:(?:\p{Extended_Pictographic}|\p{Regional_Indicator}{2})[\u{fe0f}\u{1f3fb}-\u{1f3ff}]?(?:\u200d\p{Extended_Pictographic}\ufe0f?)*\s?){1,3}$/u.test(
+    text,
+  );
 }

@@ -10,10 +10,16 @@ export function daysBetween(earlier: Date, later: Date): number {
 }
 
 export function clock(date: Date, locale?: string): string {
-  return new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(date);
+  return new Intl.DateTimeFormat(locale, {
+    hour: "2-digit",
+    minute: "2-digit",
+    hourCycle: "h23",
+  }).format(date);
 }
 
-/** For day dividers: "Today", "Yesterday", "Monday 3 March", with the year when it is another one. */
+/**
+ * For day dividers: "Today", "Yesterday", "Monday 3 March", with the year when it is another one.
+ */
 export function dayName(date: Date, now: Date, locale?: string): string {
   const days = daysBetween(date, now);
   if (days === 0) return "Today";
@@ -36,14 +42,21 @@ export function distance(date: Date, now: Date, locale?: string): string {
   if (days <= 0) return clock(date, locale);
   if (days < 7) return new Intl.DateTimeFormat(locale, { weekday: "short" }).format(date);
   const sameYear = date.getFullYear() === now.getFullYear();
-  return new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", ...(sameYear ? {} : { year: "numeric" as const }) }).format(date);
+  return new Intl.DateTimeFormat(locale, {
+    day: "numeric",
+    month: "short",
+    ...(sameYear ? {} : { year: "numeric" as const }),
+  }).format(date);
 }
 
 export function wholeDate(date: Date, locale?: string): string {
   return new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium" }).format(date);
 }
 
-/** Two messages of one author stay in one group when they are of the same day and at most five minutes apart. */
+/**
+ * Two messages of one author stay in one group when they are of the same day and at most five
+ * minutes apart.
+ */
 export function sameGroup(earlier: Date, later: Date): boolean {
   return daysBetween(earlier, later) === 0 && later.getTime() - earlier.getTime() <= 5 * MINUTE;
 }

@@ -1,4 +1,5 @@
-// From messages to what is drawn: day dividers, groups of one author, the "new messages" line, and what is still on its way.
+// From messages to what is drawn: day dividers, groups of one author, the "new messages" line, and
+// what is still on its way.
 import type { Message, Person } from "./model";
 import type { Outgoing } from "./outbox";
 import { dayName, daysBetween, sameGroup } from "./time";
@@ -27,7 +28,10 @@ function entryOfMessage(message: Message): Entry {
   let entry = entries.get(message);
   if (!entry) {
     entry = {
-      key: message.client_id === null ? `m${message.id}` : `c${message.author.id}:${message.client_id}`,
+      key:
+        message.client_id === null
+          ? `m${message.id}`
+          : `c${message.author.id}:${message.client_id}`,
       author: message.author,
       text: message.text,
       at: new Date(message.created_at),
@@ -70,11 +74,21 @@ export function timeline({ messages, outgoing, me, dividerAfter, now }: Timeline
   let previous: Entry | undefined;
   let divided = dividerAfter === null;
   const add = (entry: Entry): void => {
-    let first = !previous || previous.author.id !== entry.author.id || previous.author.name !== entry.author.name || !sameGroup(previous.at, entry.at);
+    let first =
+      !previous ||
+      previous.author.id !== entry.author.id ||
+      previous.author.name !== entry.author.name ||
+      !sameGroup(previous.at, entry.at);
     if (!previous || daysBetween(previous.at, entry.at) > 0) {
       rows.push({ kind: "day", key: `d${entry.at.toDateString()}`, label: dayName(entry.at, now) });
     }
-    if (!divided && dividerAfter !== null && entry.message && entry.message.id > dividerAfter && entry.author.id !== me.id) {
+    if (
+      !divided &&
+      dividerAfter !== null &&
+      entry.message &&
+      entry.message.id > dividerAfter &&
+      entry.author.id !== me.id
+    ) {
       rows.push({ kind: "new", key: "new" });
       divided = true;
       first = true;

@@ -1,4 +1,5 @@
-// Short notices at the edge of the window: they tell, offer at most one way on, and leave by themselves.
+// Short notices at the edge of the window: they tell, offer at most one way on, and leave by
+// themselves.
 import { signal } from "@preact/signals";
 
 export interface Toast {

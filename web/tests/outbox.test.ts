@@ -1,8 +1,14 @@
-// Messages on their way: matched by client_id, sent again when still pending, kept when they failed.
+// Messages on their way: matched by client_id, sent again when still pending, kept when they
+// failed.
 import { describe, expect, it } from "vitest";
 import { Outbox } from "../src/outbox";
 
-const entry = (client_id: string, room = "general") => ({ client_id, room, text: `text ${client_id}`, created_at: "2026-11-21T08:00:00.000Z" });
+const entry = (client_id: string, room = "general") => ({
+  client_id,
+  room,
+  text: `text ${client_id}`,
+  created_at: "2026-11-21T08:00:00.000Z",
+});
 
 describe("Outbox", () => {
   it("drops an entry when the server's copy with its client_id arrives", () => {
@@ -48,7 +54,15 @@ describe("Outbox", () => {
     const outbox = new Outbox();
     outbox.add(entry("a"));
     expect(Outbox.from(JSON.parse(JSON.stringify(outbox))).entries).toEqual(outbox.entries);
-    for (const other of [null, 1, "x", {}, [null], [{ client_id: 1 }], [{ ...entry("a"), state: "sent" }]]) {
+    for (const other of [
+      null,
+      1,
+      "x",
+      {},
+      [null],
+      [{ client_id: 1 }],
+      [{ ...entry("a"), state: "sent" }],
+    ]) {
       expect(Outbox.from(other).entries).toEqual([]);
     }
   });

@@ -1,16 +1,32 @@
-// The message store: no doubles, the higher revision wins, order, older pages, and catching up without holes.
+// The message store: no doubles, the higher revision wins, order, older pages, and catching up
+// without holes.
 import { describe, expect, it } from "vitest";
 import type { Message } from "../src/model";
 import { RoomLog } from "../src/room-log";
 
 function message(id: number, rev = id, text = `text ${id}`): Message {
-  return { id, room: "general", author: { id: "a", name: "Ada" }, text, created_at: "2026-11-21T08:00:00.000Z", edited_at: null, deleted: false, rev, client_id: null };
+  return {
+    id,
+    room: "general",
+    author: { id: "a", name: "Ada" },
+    text,
+    created_at: "2026-11-21T08:00:00.000Z",
+    edited_at: null,
+    deleted: false,
+    rev,
+    client_id: null,
+  };
 }
 
 function entered(ids: number[], hasMore = false): RoomLog {
   const log = new RoomLog();
   log.beginEnter();
-  log.finishEnter({ messages: ids.map((id) => message(id)), rev: Math.max(0, ...ids), has_more: hasMore, reset: true });
+  log.finishEnter({
+    messages: ids.map((id) => message(id)),
+    rev: Math.max(0, ...ids),
+    has_more: hasMore,
+    reset: true,
+  });
   return log;
 }
 
@@ -48,7 +64,12 @@ describe("RoomLog", () => {
   it("catches up on new, edited and deleted messages after a gap", () => {
     const log = entered([1, 2, 3]);
     log.beginEnter();
-    log.finishEnter({ messages: [message(2, 4, "edited"), message(4, 5), { ...message(3, 6, ""), deleted: true }], rev: 6, has_more: false, reset: false });
+    log.finishEnter({
+      messages: [message(2, 4, "edited"), message(4, 5), { ...message(3, 6, ""), deleted: true }],
+      rev: 6,
+      has_more: false,
+      reset: false,
+    });
     expect(log.messages.map((each) => [each.id, each.text, each.deleted])).toEqual([
       [1, "text 1", false],
       [2, "edited", false],
@@ -61,7 +82,12 @@ describe("RoomLog", () => {
   it("starts over when the server says that too much was missed", () => {
     const log = entered([1, 2, 3]);
     log.beginEnter();
-    log.finishEnter({ messages: [message(900), message(901)], rev: 950, has_more: true, reset: true });
+    log.finishEnter({
+      messages: [message(900), message(901)],
+      rev: 950,
+      has_more: true,
+      reset: true,
+    });
     expect(ids(log)).toEqual([900, 901]);
     expect(log.hasMore).toBe(true);
   });
@@ -79,7 +105,12 @@ describe("RoomLog", () => {
     const log = new RoomLog();
     log.beginEnter();
     log.apply(message(2, 2, "before the edit"));
-    log.finishEnter({ messages: [message(2, 5, "after the edit")], rev: 5, has_more: false, reset: true });
+    log.finishEnter({
+      messages: [message(2, 5, "after the edit")],
+      rev: 5,
+      has_more: false,
+      reset: true,
+    });
     expect(log.messages.map((each) => each.text)).toEqual(["after the edit"]);
   });
 

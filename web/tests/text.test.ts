@@ -1,14 +1,28 @@
-// Text stays text: only whole http and https addresses become links, and nothing is lost or changed on the way.
+// Text stays text: only whole http and https addresses become links, and nothing is lost or changed
+// on the way.
 import { describe, expect, it } from "vitest";
 import { isEmojiOnly, pieces, sentence } from "../src/text";
 
-const links = (text: string) => pieces(text).flatMap((piece) => (piece.kind === "link" ? [piece.text] : []));
-const hrefs = (text: string) => pieces(text).flatMap((piece) => (piece.kind === "link" ? [piece.href] : []));
+const links = (text: string) =>
+  pieces(text).flatMap((piece) => (piece.kind === "link" ? [piece.text] : []));
+const hrefs = (text: string) =>
+  pieces(text).flatMap((piece) => (piece.kind === "link" ? [piece.href] : []));
 
 describe("pieces", () => {
   it("gives back exactly what was written", () => {
-    for (const text of ["", "plain", "a https://x.example/y, b", "https://x.example", "<b>http://x.example</b>", "line\nhttps://x.example/\nline"]) {
-      expect(pieces(text).map((piece) => piece.text).join("")).toBe(text);
+    for (const text of [
+      "",
+      "plain",
+      "a https://x.example/y, b",
+      "https://x.example",
+      "<b>http://x.example</b>",
+      "line\nhttps://x.example/\nline",
+    ]) {
+      expect(
+        pieces(text)
+          .map((piece) => piece.text)
+          .join(""),
+      ).toBe(text);
     }
   });
 
@@ -16,16 +30,34 @@ describe("pieces", () => {
     expect(links("See https://x.example/a.")).toEqual(["https://x.example/a"]);
     expect(links("(https://x.example/a)")).toEqual(["https://x.example/a"]);
     expect(links("really: https://x.example/a?!")).toEqual(["https://x.example/a"]);
-    expect(links("https://x.example/a, https://x.example/b")).toEqual(["https://x.example/a", "https://x.example/b"]);
+    expect(links("https://x.example/a, https://x.example/b")).toEqual([
+      "https://x.example/a",
+      "https://x.example/b",
+    ]);
   });
 
   it("keeps brackets that the address itself opened", () => {
-    expect(links("https://x.example/Line_(telephone)")).toEqual(["https://x.example/Line_(telephone)"]);
-    expect(links("(see https://x.example/Line_(telephone))")).toEqual(["https://x.example/Line_(telephone)"]);
+    expect(links("https://x.example/Line_(telephone)")).toEqual([
+      "https://x.example/Line_(telephone)",
+    ]);
+    expect(links("(see https://x.example/Line_(telephone))")).toEqual([
+      "https://x.example/Line_(telephone)",
+    ]);
   });
 
   it("links nothing but http and https", () => {
-    for (const text of ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "ftp://x.example", "vbscript:x", "x.example", "//x.example", "blob:https://x.example/1", "http://", "https:///"]) {
+    for (const text of [
+      "javascript:alert(1)",
+      "data:text/html,x",
+      "file:///etc/passwd",
+      "ftp://x.example",
+      "vbscript:x",
+      "x.example",
+      "//x.example",
+      "blob:https://x.example/1",
+      "http://",
+      "https:///",
+    ]) {
       expect(hrefs(text).filter((href) => !/^https?:\/\/[^/]/.test(href))).toEqual([]);
     }
     expect(links("javascript:alert(1)")).toEqual([]);
@@ -62,10 +94,12 @@ describe("sentence", () => {
 
 describe("isEmojiOnly", () => {
   it("is true for one to three emoji alone", () => {
-    for (const text of ["🎉", "👍🏽", "👩‍💻", "🇩🇪", "❤️", "🎉🎉🎉", "🎉 👍"]) expect(isEmojiOnly(text), text).toBe(true);
+    for (const text of ["🎉", "👍🏽", "👩‍💻", "🇩🇪", "❤️", "🎉🎉🎉", "🎉 👍"])
+      expect(isEmojiOnly(text), text).toBe(true);
   });
 
   it("is false for anything else", () => {
-    for (const text of ["", "ok", "ok 👍", "🎉🎉🎉🎉", "1", "#"]) expect(isEmojiOnly(text), text).toBe(false);
+    for (const text of ["", "ok", "ok 👍", "🎉🎉🎉🎉", "1", "#"])
+      expect(isEmojiOnly(text), text).toBe(false);
   });
 });

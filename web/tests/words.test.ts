@@ -22,8 +22,10 @@ describe("slug", () => {
 
 describe("isLossy", () => {
   it("tells when the address cannot show all letters of the name", () => {
-    for (const name of ["日本", "Plans 日本", "Łódź", "", "!!!"]) expect(isLossy(name), name).toBe(true);
-    for (const name of ["Weekend plans", "Über & Größe!", "C++", "№ 5"]) expect(isLossy(name), name).toBe(false);
+    for (const name of ["日本", "Plans 日本", "Łódź", "", "!!!"])
+      expect(isLossy(name), name).toBe(true);
+    for (const name of ["Weekend plans", "Über & Größe!", "C++", "№ 5"])
+      expect(isLossy(name), name).toBe(false);
   });
 });
 
@@ -34,7 +36,8 @@ describe("room addresses", () => {
   });
 
   it("refuse what is no slug", () => {
-    for (const hash of ["", "#/", "#/r/", "#/r/A", "#/r/a/b", "#/r/<b>", `#/r/${"a".repeat(61)}`]) expect(roomInHash(hash)).toBeNull();
+    for (const hash of ["", "#/", "#/r/", "#/r/A", "#/r/a/b", "#/r/<b>", `#/r/${"a".repeat(61)}`])
+      expect(roomInHash(hash)).toBeNull();
   });
 });
 

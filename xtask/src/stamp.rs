@@ -50,15 +50,12 @@ impl Stamp {
 }
 
 fn add(path: &Path, left_out: &[&str], hasher: &mut DefaultHasher) -> Result {
-    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-    if left_out.iter().any(|it| it.as_bytes() == name) {
-        return Ok(());
-    }
-    hasher.write(name);
+    hasher.write(name_of(path));
     hasher.write_u8(0);
     if path.is_dir() {
         let entries: std::io::Result<Vec<_>> = fs::read_dir(path)?.collect();
         let mut paths: Vec<_> = entries?.into_iter().map(|it| it.path()).collect();
+        paths.retain(|it| !left_out.iter().any(|left| left.as_bytes() == name_of(it)));
         paths.sort();
         hasher.write_usize(paths.len());
         return paths.iter().try_for_each(|it| add(it, left_out, hasher));
@@ -69,6 +66,10 @@ fn add(path: &Path, left_out: &[&str], hasher: &mut DefaultHasher) -> Result {
     Ok(())
 }
 
+fn name_of(path: &Path) -> &[u8] {
+    path.file_name().unwrap_or_default().as_encoded_bytes()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,10 +77,11 @@ mod tests {
     #[test]
     fn a_changed_file_makes_another_hash_and_one_left_out_does_not() {
         let folder = std::env::temp_dir().join(format!("switchboard-stamp-{}", std::process::id()));
-        fs::create_dir_all(folder.join("dist")).unwrap();
+        fs::create_dir_all(&folder).unwrap();
         let hash = || Stamp::of("test", std::slice::from_ref(&folder), &["dist"]).unwrap().hash;
         fs::write(folder.join("a"), "1").unwrap();
         let first = hash();
+        fs::create_dir(folder.join("dist")).unwrap();
         fs::write(folder.join("dist/b"), "1").unwrap();
         assert_eq!(first, hash());
         fs::write(folder.join("a"), "2").unwrap();

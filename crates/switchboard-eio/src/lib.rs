@@ -1,16 +1,33 @@
 //! Engine.IO packets, polling payloads and session rules, with no I/O.
 //!
-//! Bytes go in, events and packets come out. This crate opens no socket, starts no task and never
-//! asks what time it is. It speaks protocol 4; it does not know HTTP or WebSocket frames.
+//! Packets go in, events and packets come out. This crate opens no socket, starts no task and never
+//! asks what time it is, so every rule of a session can be tested with plain function calls. It knows
+//! nothing of HTTP or WebSocket frames: its owner reads bodies and messages, and writes them.
 //!
-//! | start here | for |
-//! |---|---|
-//! | [`Packet`] | one packet, as text or as a binary message |
-//! | [`payload`] | several packets in one polling body |
-//! | [`Open`] | the handshake |
-//! | [`Session`] | heartbeat, probe, upgrade and close, on the server's side |
+//! | verb | called when | gives back |
+//! |---|---|---|
+//! | [`payload::decode`] | the body of a POST is there | its packets, text borrowed from the body |
+//! | [`Packet::decode`] | a WebSocket message arrived | the packet, borrowed from the message |
+//! | [`Session::receive`] | for each packet | perhaps an [`Event`]; answers appended to `output` |
+//! | [`Session::tick`] | a deadline passed | pings and noops appended to `output`, the next deadline |
+//! | [`Session::start_upgrade`] | a WebSocket came with a known sid | whether it may try to take over |
+//! | [`payload::encode`] | a poll waits for an answer | packets appended to one body |
 //!
-//! Spec: <https://socket.io/docs/v4/engine-io-protocol/>, protocol 4.
+//! ```
+//! use std::time::Instant;
+//! use switchboard_eio::{Config, Data, Event, Lane, Session, Transport, payload};
+//!
+//! let (config, now, mut output) = (Config::default(), Instant::now(), Vec::new());
+//! let mut session = Session::new(Transport::Polling, &config, now);
+//! for record in payload::decode("4hello\u{1e}bAQID", 20_000) {
+//!     let record = record?;
+//!     let event = session.receive(Lane::Current, record.packet(), &config, now, &mut output)?;
+//!     assert!(matches!(event, Some(Event::Message(Data::Text("hello") | Data::Binary([1, 2, 3])))));
+//! }
+//! # Ok::<(), switchboard_eio::PeerError>(())
+//! ```
+//!
+//! Spec: Engine.IO protocol, revision 4.
 
 mod error;
 mod open;
@@ -19,6 +36,6 @@ pub mod payload;
 mod session;
 
 pub use error::{Expired, PeerError, UpgradeRefused};
-pub use open::Open;
+pub use open::{Open, Opened};
 pub use packet::{Data, Kind, Packet};
 pub use session::{Config, Control, Event, Lane, Send, Session, Transport};

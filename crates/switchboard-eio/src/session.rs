@@ -1,21 +1,254 @@
-//! Sessions: heartbeat, probe, upgrade and close, as the server sees them.
+//! One session of the server: heartbeat, upgrade and close, over packets and time.
 //!
-//! One session lives on one transport at a time. A WebSocket that asks to take over is the
-//! candidate: it probes, and its mistakes cost itself, not the session.
+//! The owner passes in each packet with the lane that it came on, and calls [`Session::tick`] when the
+//! deadline that it last returned has passed. What to send back is appended to `output`, with its lane.
+//! Queues of messages, requests and the limit of packets per second are the owner's.
+//!
+//! Spec: Engine.IO protocol 4, "Heartbeat", "Upgrade"; engine.io 6.6.11 where the protocol is silent.
 
 use std::time::{Duration, Instant};
 
 use crate::{Data, Expired, Kind, Packet, PeerError, UpgradeRefused};
 
-/// Times of a session.
-#[derive(Clone, Copy, Debug)]
-#[allow(clippy::exhaustive_structs)]
+/// The state of one session. Small: two deadlines and a few flags, no buffers.
+#[derive(Clone, Debug)]
+pub struct Session {
+    transport: Transport,
+    heartbeat: Heartbeat,
+    /// When the heartbeat is due: the next ping, or the end of waiting for the pong.
+    due: Instant,
+    upgrade: Upgrade,
+}
+
+impl Session {
+    /// A session that was opened at `now`. Its first ping is due after [`Config::ping_interval`].
+    pub fn new(transport: Transport, config: &Config, now: Instant) -> Self {
+        Self {
+            transport,
+            heartbeat: Heartbeat::Resting,
+            due: after(now, config.ping_interval),
+            upgrade: Upgrade::None,
+        }
+    }
+
+    /// The transport that [`Lane::Current`] is.
+    pub fn transport(&self) -> Transport {
+        self.transport
+    }
+
+    /// Takes one packet from the client, appending answers to `output`.
+    ///
+    /// After [`Event::Upgraded`] the lane names have moved: what was the candidate is the current one,
+    /// and a poll that still waits is for the owner to end. After [`Event::Close`], an error on the
+    /// current lane or [`Session::close`] the session is over, and further packets are ignored.
+    ///
+    /// # Errors
+    ///
+    /// A [`PeerError`] ends `lane`: the session if it is the current one; if it is the candidate then
+    /// only that, and the session stays on polling and may upgrade later.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a packet needs its lane, times and a place for answers"
+    )]
+    pub fn receive<'a>(
+        &mut self,
+        lane: Lane,
+        packet: Packet<'a>,
+        config: &Config,
+        now: Instant,
+        output: &mut Vec<Send>,
+    ) -> Result<Option<Event<'a>>, PeerError> {
+        if self.is_over() {
+            return Ok(None);
+        }
+        match lane {
+            Lane::Current => self.receive_current(packet, config, now, output),
+            Lane::Candidate => self.receive_candidate(packet, config, now, output),
+        }
+    }
+
+    /// Lets a WebSocket that came with the id of this session try to take over, within
+    /// [`Config::upgrade_timeout`]. It is [`Lane::Candidate`] from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`UpgradeRefused`]: close that WebSocket; nothing has changed for the session.
+    pub fn start_upgrade(&mut self, config: &Config, now: Instant) -> Result<(), UpgradeRefused> {
+        if self.is_over() {
+            return Err(UpgradeRefused::Closed);
+        }
+        if self.transport == Transport::WebSocket {
+            return Err(UpgradeRefused::Done);
+        }
+        if self.upgrade != Upgrade::None {
+            return Err(UpgradeRefused::UnderWay);
+        }
+        self.upgrade = Upgrade::Started { end: after(now, config.upgrade_timeout) };
+        Ok(())
+    }
+
+    /// Tells that the candidate died before it took over. The session stays on polling.
+    pub fn candidate_lost(&mut self) {
+        self.upgrade = Upgrade::None;
+    }
+
+    /// Ends the session from our side. On polling the client is told by a close packet; on WebSocket
+    /// the close frame says it. A candidate is for the owner to close. Again is no harm.
+    pub fn close(&mut self, output: &mut Vec<Send>) {
+        if !self.is_over() && self.transport == Transport::Polling {
+            output.push(Send { lane: Lane::Current, packet: Control::Close });
+        }
+        self.end();
+    }
+
+    /// Tells that we, and not the peer, were silent: reading had paused, for backpressure.
+    ///
+    /// Call it when reading goes on, and during the pause whenever `tick` is due, before `tick`. A pong
+    /// that we wait for gets a whole [`Config::ping_timeout`] from now. One that is overdue is asked for
+    /// again by the next `tick`, because clients, too, give up when they hear no ping for long.
+    pub fn resume_reading(&mut self, config: &Config, now: Instant) {
+        if let Heartbeat::Waiting { .. } = self.heartbeat {
+            if self.due <= now {
+                self.heartbeat = Heartbeat::Resting;
+                self.due = now;
+            } else {
+                self.due = after(now, config.ping_timeout);
+            }
+        }
+    }
+
+    /// Does what is due at `now`, and says when to call again. To call it early is no harm.
+    ///
+    /// What is in `output` is to be sent also when the answer is [`Expired::UpgradeTimeout`].
+    ///
+    /// # Errors
+    ///
+    /// [`Expired::PingTimeout`]: the session is over (and was, if that is known already).
+    /// [`Expired::UpgradeTimeout`]: close the candidate and call again; the session goes on.
+    pub fn tick(
+        &mut self,
+        config: &Config,
+        now: Instant,
+        output: &mut Vec<Send>,
+    ) -> Result<Instant, Expired> {
+        if self.is_over() {
+            return Err(Expired::PingTimeout);
+        }
+        if self.due <= now {
+            if let Heartbeat::Waiting { .. } = self.heartbeat {
+                self.end();
+                return Err(Expired::PingTimeout);
+            }
+            output.push(Send { lane: Lane::Current, packet: Control::Ping });
+            self.heartbeat = Heartbeat::Waiting { extended: false };
+            self.due = after(now, config.ping_timeout);
+        }
+        if self.upgrade.end().is_some_and(|end| end <= now) {
+            self.upgrade = Upgrade::None;
+            return Err(Expired::UpgradeTimeout);
+        }
+        if let Upgrade::Probed { noop, .. } = &mut self.upgrade
+            && *noop <= now
+        {
+            output.push(Send { lane: Lane::Current, packet: Control::Noop });
+            *noop = after(now, NOOP_INTERVAL);
+        }
+        Ok(match self.upgrade {
+            Upgrade::None => self.due,
+            Upgrade::Started { end } => self.due.min(end),
+            Upgrade::Probed { end, noop } => self.due.min(end).min(noop),
+        })
+    }
+
+    fn receive_current<'a>(
+        &mut self,
+        packet: Packet<'a>,
+        config: &Config,
+        now: Instant,
+        output: &mut Vec<Send>,
+    ) -> Result<Option<Event<'a>>, PeerError> {
+        // As engine.io since 6.6.11: a pong may be stuck behind a long message, so the first other
+        // packet shows life. Only the first, or a client that never answers would stay for ever.
+        if self.heartbeat == (Heartbeat::Waiting { extended: false }) && packet.kind != Kind::Pong {
+            self.heartbeat = Heartbeat::Waiting { extended: true };
+            self.due = after(now, config.ping_timeout);
+        }
+        match packet.kind {
+            Kind::Message => Ok(Some(Event::Message(packet.data))),
+            Kind::Pong => {
+                self.heartbeat = Heartbeat::Resting;
+                self.due = after(now, config.ping_interval);
+                Ok(Some(Event::Pong))
+            }
+            Kind::Close => {
+                // Ends the poll that waits; on WebSocket the close frame does.
+                if self.transport == Transport::Polling {
+                    output.push(Send { lane: Lane::Current, packet: Control::Noop });
+                }
+                self.end();
+                Ok(Some(Event::Close))
+            }
+            Kind::Upgrade | Kind::Noop => Ok(None),
+            Kind::Ping => {
+                self.end();
+                Err(PeerError::HeartbeatDirection)
+            }
+            Kind::Open => {
+                self.end();
+                Err(PeerError::UnexpectedOpen)
+            }
+        }
+    }
+
+    fn receive_candidate<'a>(
+        &mut self,
+        packet: Packet<'a>,
+        config: &Config,
+        now: Instant,
+        output: &mut Vec<Send>,
+    ) -> Result<Option<Event<'a>>, PeerError> {
+        match (self.upgrade, packet.kind) {
+            (Upgrade::Started { end }, Kind::Ping) if packet.data == Data::Text(PROBE) => {
+                output.push(Send { lane: Lane::Candidate, packet: Control::ProbePong });
+                output.push(Send { lane: Lane::Current, packet: Control::Noop });
+                self.upgrade = Upgrade::Probed { end, noop: after(now, NOOP_INTERVAL) };
+                Ok(None)
+            }
+            (Upgrade::Probed { .. }, Kind::Upgrade) => {
+                self.upgrade = Upgrade::None;
+                self.transport = Transport::WebSocket;
+                // A ping that is under way may have to travel once more, on the new transport.
+                if let Heartbeat::Waiting { .. } = self.heartbeat {
+                    self.heartbeat = Heartbeat::Waiting { extended: false };
+                    self.due = after(now, config.ping_timeout);
+                }
+                Ok(Some(Event::Upgraded))
+            }
+            _ => {
+                self.upgrade = Upgrade::None;
+                Err(PeerError::NotAnUpgrade)
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.heartbeat == Heartbeat::Over
+    }
+
+    fn end(&mut self) {
+        self.heartbeat = Heartbeat::Over;
+        self.upgrade = Upgrade::None;
+    }
+}
+
+/// The times of a session. `Default` has those of the official server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// How often the client is pinged. Default 25 s.
+    /// From a pong to the next ping. Default 25 s.
     pub ping_interval: Duration,
-    /// How long the client has for its pong. Default 20 s.
+    /// How long a silent client stays after a ping. Default 20 s.
     pub ping_timeout: Duration,
-    /// How long a candidate has to take over. Default 10 s.
+    /// How long a WebSocket may take from its opening to the end of the upgrade. Default 10 s.
     pub upgrade_timeout: Duration,
 }
 
@@ -29,19 +262,17 @@ impl Default for Config {
     }
 }
 
-/// What carries a session's packets.
+/// What carries a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)]
 pub enum Transport {
-    /// HTTP long-polling.
+    /// HTTP requests: a GET that waits, and POSTs.
     Polling,
-    /// A WebSocket.
+    /// One WebSocket.
     WebSocket,
 }
 
-/// Which of a session's connections a packet belongs to.
+/// On which of its transports a packet of the session travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)]
 pub enum Lane {
     /// The transport that carries the session.
     Current,
@@ -49,33 +280,30 @@ pub enum Lane {
     Candidate,
 }
 
-/// A packet that the session wants sent.
+/// A packet to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_structs)]
 pub struct Send {
-    /// Where to.
+    /// Where to. A [`Control::Noop`] only ever ends a poll: drop it when none waits.
     pub lane: Lane,
-    /// Which.
+    /// What.
     pub packet: Control,
 }
 
 /// The packets that a session sends by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)]
 pub enum Control {
-    /// `2`
+    /// `2`: the heartbeat.
     Ping,
-    /// `3probe`
+    /// `3probe`: the candidate works.
     ProbePong,
-    /// `6`, for a poll that waits, if one does.
+    /// `6`: ends a poll that waits.
     Noop,
-    /// `1`
+    /// `1`: the session ends.
     Close,
 }
 
 impl Control {
-    /// The packet.
-    #[must_use]
+    /// The packet, to be encoded.
     pub fn packet(self) -> Packet<'static> {
         let (kind, text) = match self {
             Self::Ping => (Kind::Ping, ""),
@@ -87,199 +315,59 @@ impl Control {
     }
 }
 
-/// Something that the owner of a session should know.
+/// Something the owner should know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Event<'a> {
-    /// Data of the application.
+    /// A message.
     Message(Data<'a>),
-    /// The candidate carries the session from now on.
+    /// The candidate carries the session from now on: it is [`Lane::Current`].
     Upgraded,
-    /// The client has closed.
+    /// The client ended the session.
     Close,
-    /// The client has answered a ping.
+    /// The client is there.
     Pong,
 }
 
-/// The state of one session.
-#[derive(Clone, Debug)]
-pub struct Session {
-    transport: Transport,
-    heartbeat: Heartbeat,
-    upgrade: Upgrade,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heartbeat {
+    /// Until the next ping.
+    Resting,
+    /// For the pong; `extended` once another packet has shown life meanwhile.
+    Waiting { extended: bool },
+    /// The session has ended.
+    Over,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Heartbeat {
-    PingAt(Instant),
-    PongBy {
-        deadline: Instant,
-        /// The deadline has moved once, because something else came first.
-        extended: bool,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Upgrade {
+    None,
+    /// The WebSocket is there and has said nothing.
+    Started {
+        end: Instant,
+    },
+    /// It has sent its probe; polls are ended with a noop at `noop`, so that the client, which waits
+    /// for its last poll, can go on.
+    Probed {
+        end: Instant,
+        noop: Instant,
     },
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Upgrade {
-    None,
-    Connected { by: Instant },
-    Probed { by: Instant, noop_at: Instant },
+impl Upgrade {
+    fn end(self) -> Option<Instant> {
+        match self {
+            Self::None => None,
+            Self::Started { end } | Self::Probed { end, .. } => Some(end),
+        }
+    }
 }
 
-impl Session {
-    /// A session that was opened at `now`.
-    #[must_use]
-    pub fn new(transport: Transport, config: &Config, now: Instant) -> Self {
-        let heartbeat = Heartbeat::PingAt(now + config.ping_interval);
-        Self { transport, heartbeat, upgrade: Upgrade::None }
-    }
-
-    /// What carries the session.
-    #[must_use]
-    pub fn transport(&self) -> Transport {
-        self.transport
-    }
-
-    /// Takes a packet that came on `lane`, and appends to `output` what is to be sent for it.
-    ///
-    /// # Errors
-    ///
-    /// A [`PeerError`]: the connection of that lane must be closed. On the current lane this ends
-    /// the session, on the candidate's it does not (call [`candidate_lost`](Self::candidate_lost)).
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a floor is handed everything, and nothing here groups"
-    )]
-    pub fn receive<'a>(
-        &mut self,
-        lane: Lane,
-        packet: Packet<'a>,
-        config: &Config,
-        now: Instant,
-        output: &mut Vec<Send>,
-    ) -> Result<Option<Event<'a>>, PeerError> {
-        match lane {
-            Lane::Current => self.receive_current(packet, config, now),
-            Lane::Candidate => self.receive_candidate(packet, now, output),
-        }
-    }
-
-    /// A WebSocket came with this session's id.
-    ///
-    /// # Errors
-    ///
-    /// [`UpgradeRefused`]: close the newcomer; the session goes on.
-    pub fn start_upgrade(&mut self, config: &Config, now: Instant) -> Result<(), UpgradeRefused> {
-        let is_first = matches!(self.upgrade, Upgrade::None);
-        if self.transport != Transport::Polling || !is_first {
-            return Err(UpgradeRefused);
-        }
-        self.upgrade = Upgrade::Connected { by: now + config.upgrade_timeout };
-        Ok(())
-    }
-
-    /// The candidate is gone. Another one may come.
-    pub fn candidate_lost(&mut self) {
-        self.upgrade = Upgrade::None;
-    }
-
-    /// The owner did not read for a while: silence until `now` was its own doing.
-    pub fn resume_reading(&mut self, config: &Config, now: Instant) {
-        if let Heartbeat::PongBy { deadline, .. } = &mut self.heartbeat {
-            *deadline = (*deadline).max(now + config.ping_timeout);
-        }
-    }
-
-    /// Does what is due at `now`, and says when to call again.
-    ///
-    /// # Errors
-    ///
-    /// [`Expired`] says what did not come in time.
-    pub fn tick(
-        &mut self,
-        config: &Config,
-        now: Instant,
-        output: &mut Vec<Send>,
-    ) -> Result<Instant, Expired> {
-        let beat = match self.heartbeat {
-            Heartbeat::PingAt(at) if at <= now => {
-                output.push(Send { lane: Lane::Current, packet: Control::Ping });
-                let deadline = now + config.ping_timeout;
-                self.heartbeat = Heartbeat::PongBy { deadline, extended: false };
-                deadline
-            }
-            Heartbeat::PongBy { deadline, .. } if deadline <= now => {
-                return Err(Expired::PingTimeout);
-            }
-            Heartbeat::PingAt(at) => at,
-            Heartbeat::PongBy { deadline, .. } => deadline,
-        };
-        match &mut self.upgrade {
-            Upgrade::Connected { by } | Upgrade::Probed { by, .. } if *by <= now => {
-                Err(Expired::UpgradeTimeout)
-            }
-            Upgrade::None => Ok(beat),
-            Upgrade::Connected { by } => Ok(beat.min(*by)),
-            Upgrade::Probed { by, noop_at } => {
-                if *noop_at <= now {
-                    output.push(Send { lane: Lane::Current, packet: Control::Noop });
-                    *noop_at = now + NOOP_INTERVAL;
-                }
-                Ok(beat.min(*by).min(*noop_at))
-            }
-        }
-    }
-
-    fn receive_current<'a>(
-        &mut self,
-        packet: Packet<'a>,
-        config: &Config,
-        now: Instant,
-    ) -> Result<Option<Event<'a>>, PeerError> {
-        if packet.kind == Kind::Pong {
-            // A pong that nobody asked for moves nothing: it must not cost a timer.
-            if let Heartbeat::PongBy { .. } = self.heartbeat {
-                self.heartbeat = Heartbeat::PingAt(now + config.ping_interval);
-            }
-            return Ok(Some(Event::Pong));
-        }
-        if let Heartbeat::PongBy { deadline, extended: extended @ false } = &mut self.heartbeat {
-            // Engine.IO 6.6.11: a client that is busy sending is alive; this counts once.
-            *deadline = now + config.ping_timeout;
-            *extended = true;
-        }
-        match packet.kind {
-            Kind::Message => Ok(Some(Event::Message(packet.data))),
-            Kind::Close => Ok(Some(Event::Close)),
-            Kind::Upgrade | Kind::Noop => Ok(None),
-            Kind::Ping | Kind::Open | Kind::Pong => Err(PeerError::WrongDirection),
-        }
-    }
-
-    fn receive_candidate<'a>(
-        &mut self,
-        packet: Packet<'a>,
-        now: Instant,
-        output: &mut Vec<Send>,
-    ) -> Result<Option<Event<'a>>, PeerError> {
-        let is_probe = packet.kind == Kind::Ping && packet.data == Data::Text(PROBE);
-        match self.upgrade {
-            Upgrade::Connected { by } if is_probe => {
-                output.push(Send { lane: Lane::Candidate, packet: Control::ProbePong });
-                output.push(Send { lane: Lane::Current, packet: Control::Noop });
-                self.upgrade = Upgrade::Probed { by, noop_at: now + NOOP_INTERVAL };
-                Ok(None)
-            }
-            Upgrade::Probed { .. } if packet.kind == Kind::Upgrade => {
-                self.transport = Transport::WebSocket;
-                self.upgrade = Upgrade::None;
-                Ok(Some(Event::Upgraded))
-            }
-            _ => Err(PeerError::BadProbe),
-        }
-    }
+/// A time that is later by `duration`, or very late when there is no such time.
+fn after(now: Instant, duration: Duration) -> Instant {
+    now.checked_add(duration).or_else(|| now.checked_add(FOREVER)).unwrap_or(now)
 }
 
 const PROBE: &str = "probe";
-/// While a probed candidate waits, a pending poll must not keep the client from moving.
 const NOOP_INTERVAL: Duration = Duration::from_millis(100);
+/// Stands for durations that the clock cannot count, such as `Duration::MAX` for "never": a year.
+const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);

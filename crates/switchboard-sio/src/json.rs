@@ -35,10 +35,12 @@ impl<'a> Scanner<'a> {
 
     /// Moves over whitespace and shows the next byte.
     pub(crate) fn peek(&mut self) -> Option<u8> {
-        let rest = self.text.as_bytes().get(self.at..)?;
-        let found = rest.iter().position(|it| !matches!(it, b' ' | b'\n' | b'\r' | b'\t'));
-        self.at += found.unwrap_or(rest.len());
-        self.byte()
+        loop {
+            match self.byte() {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
+                other => return other,
+            }
+        }
     }
 
     /// Moves over whitespace and over `byte`, if that is what comes next.

@@ -53,8 +53,7 @@ impl<'a> Payload<'a> {
     /// Empty when there are none.
     pub fn args_json(&self) -> &str {
         let end = self.json.len().saturating_sub(1);
-        let args = self.json.get(self.args_at..end).unwrap_or_default();
-        args.trim_end_matches([' ', '\n', '\r', '\t'])
+        self.json.get(self.args_at..end).unwrap_or_default().trim_end()
     }
 
     /// All arguments as one sequence.

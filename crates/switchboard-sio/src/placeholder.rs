@@ -14,7 +14,8 @@ use crate::json::{Fault, Scanner, Sink, unescape};
 #[derive(Debug)]
 pub(crate) struct Placeholders {
     used: Vec<bool>,
-    /// One entry for each open object or array.
+    /// One entry for each open object or array, so that what stands inside an array never counts as
+    /// the value of the key in front of it.
     open: Vec<Level>,
     is_wrong: bool,
 }
@@ -58,9 +59,6 @@ impl Placeholders {
 
 impl Sink for Placeholders {
     fn open(&mut self, _is_object: bool) {
-        if let Some(level) = self.open.last_mut() {
-            level.key = Key::Other;
-        }
         self.open.push(Level::default());
     }
 

@@ -7,6 +7,7 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
+use switchboard_ws::{FrameHeader, Opcode};
 
 /// One Socket.IO packet, ready for every transport.
 #[derive(Debug)]
@@ -52,10 +53,12 @@ pub(crate) fn encode_frames(text: &[u8], attachments: &[Bytes], output: &mut Vec
     }
 }
 
-/// Appends one text frame. What we encode is UTF-8 by construction.
+/// Appends one text frame. `text` is UTF-8, because we have encoded it ourselves.
 pub(crate) fn encode_text_frame(text: &[u8], output: &mut Vec<u8>) {
-    let text = std::str::from_utf8(text).unwrap_or_default();
-    switchboard_ws::encode(switchboard_ws::Message::Text(text), output);
+    let payload_len = text.len() as u64;
+    let opcode = Opcode::Text;
+    FrameHeader { fin: true, rsv1: false, opcode, mask: None, payload_len }.encode(output);
+    output.extend_from_slice(text);
 }
 
 const FRAME_HEADER_MAX: usize = 10;

@@ -104,8 +104,9 @@ impl Server {
 
     /// Closes every connection (`server shutting down`) and refuses new ones.
     ///
-    /// Ends when all connections have ended, which takes five seconds at most for WebSockets and
-    /// thirty for polling clients that do not come for their last packets.
+    /// Ends when all connections have ended and their handlers have returned. A WebSocket has 5 s
+    /// for its last bytes and its close frame, a polling client half a second to come for what
+    /// waits for it, a handler 30 s to return.
     pub async fn close(&self) {
         self.engine.close().await;
     }

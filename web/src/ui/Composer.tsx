@@ -1,4 +1,5 @@
-// Where a message is written: grows with its text, sends with Enter, keeps a draft per room, says when it gets too long.
+// Where a message is written: grows with its text, sends with Enter, keeps a draft per room, says
+// when it gets too long.
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { app } from "../app";
 import { length, TEXT_MAX } from "../model";
@@ -14,7 +15,7 @@ export function fitHeight(area: HTMLTextAreaElement): void {
 }
 
 export function Composer({ view }: { view: RoomView }) {
-  const [text, setText] = useState(() => app.draft(view.id));
+  const [text, setText] = useState(() => app.drafts.of(view.id));
   const area = useRef<HTMLTextAreaElement>(null);
   const used = length(text.trim());
   const canSend = used > 0 && used <= TEXT_MAX;
@@ -26,9 +27,9 @@ export function Composer({ view }: { view: RoomView }) {
 
   function change(next: string) {
     setText(next);
-    app.keepDraft(view.id, next);
-    if (next.trim() === "") app.stopTyping();
-    else app.typed();
+    app.drafts.keep(view.id, next);
+    if (next.trim() === "") app.typing.stop();
+    else app.typing.typed(view.id);
   }
 
   function send() {
@@ -36,7 +37,7 @@ export function Composer({ view }: { view: RoomView }) {
     if (!canSend) return;
     app.send(text.trim());
     setText("");
-    app.keepDraft(view.id, "");
+    app.drafts.keep(view.id, "");
   }
 
   function onKeyDown(event: KeyboardEvent) {
@@ -45,7 +46,9 @@ export function Composer({ view }: { view: RoomView }) {
       event.preventDefault();
       send();
     } else if (event.key === "ArrowUp" && text === "" && !event.altKey) {
-      const own = view.log.messages.findLast((message) => message.author.id === app.session.peek()?.id && !message.deleted);
+      const own = view.log.messages.findLast(
+        (message) => message.author.id === app.session.peek()?.id && !message.deleted,
+      );
       if (!own) return;
       event.preventDefault();
       view.editing.value = own.id;
@@ -73,11 +76,15 @@ export function Composer({ view }: { view: RoomView }) {
         aria-invalid={used > TEXT_MAX}
         enterkeyhint="send"
         onInput={(event) => change(event.currentTarget.value)}
-        onBlur={() => app.stopTyping()}
+        onBlur={() => app.typing.stop()}
         onKeyDown={onKeyDown}
       />
       {used >= COUNTER_FROM && (
-        <span class={used > TEXT_MAX ? "counter counter-over" : "counter"} data-testid="counter" role="status">
+        <span
+          class={used > TEXT_MAX ? "counter counter-over" : "counter"}
+          data-testid="counter"
+          role="status"
+        >
           {TEXT_MAX - used}
           <span class="visually-hidden"> characters left</span>
         </span>
@@ -85,7 +92,9 @@ export function Composer({ view }: { view: RoomView }) {
       <button class="send" type="submit" data-testid="send" aria-label="Send" disabled={!canSend}>
         <SendIcon />
       </button>
-      <span class="visually-hidden" id="composer-hint">Enter sends, Shift and Enter starts a new line. Arrow up edits your last message.</span>
+      <span class="visually-hidden" id="composer-hint">
+        Enter sends, Shift and Enter starts a new line. Arrow up edits your last message.
+      </span>
     </form>
   );
 }

@@ -6,13 +6,17 @@ import type { LineStatus } from "../line";
 function words(status: LineStatus, seconds: number | null): { long: string; short: string } {
   switch (status.state) {
     case "live":
-      return { long: status.transport === "websocket" ? "Live · WebSocket" : "Live · polling", short: "Live" };
+      return {
+        long: status.transport === "websocket" ? "Live · WebSocket" : "Live · polling",
+        short: "Live",
+      };
     case "connecting":
       return { long: "Connecting…", short: "Connecting…" };
     case "offline":
       return { long: "Offline", short: "Offline" };
     case "reconnecting": {
-      const text = seconds !== null && seconds > 0 ? `Reconnecting in ${seconds} s` : "Reconnecting…";
+      const text =
+        seconds !== null && seconds > 0 ? `Reconnecting in ${seconds} s` : "Reconnecting…";
       return { long: text, short: text };
     }
   }
@@ -24,11 +28,20 @@ export function ConnectionChip() {
   const text = words(status, seconds);
   const isDown = status.state === "reconnecting" || status.state === "offline";
   return (
-    <div class="connection" data-testid="connection" data-state={status.state} data-transport={status.transport}>
+    <div
+      class="connection"
+      data-testid="connection"
+      data-state={status.state}
+      data-transport={status.transport}
+    >
       <span class="connection-lamp" aria-hidden="true" />
       {/* The seconds are for the eye only: a screen reader hears each state once. */}
-      <span class="connection-text" aria-hidden={status.state === "reconnecting"}>{text.long}</span>
-      <span class="visually-hidden" role="status">{status.state === "reconnecting" ? "Connection lost, reconnecting" : ""}</span>
+      <span class="connection-text" aria-hidden={status.state === "reconnecting"}>
+        {text.long}
+      </span>
+      <span class="visually-hidden" role="status">
+        {status.state === "reconnecting" ? "Connection lost, reconnecting" : ""}
+      </span>
       {isDown && (
         <button class="link-button" type="button" onClick={() => app.retryNow()}>
           Retry

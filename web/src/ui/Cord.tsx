@@ -1,4 +1,5 @@
-// The cord that hangs between the open room's jack in the list and the jack of its conversation. Decoration: hidden from screen readers.
+// The cord that hangs between the open room's jack in the list and the jack of its conversation.
+// Decoration: hidden from screen readers.
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { app } from "../app";
 import { cordColour } from "../identity";
@@ -37,7 +38,11 @@ export function Cord() {
 
   if (!open || path === null) return null;
   return (
-    <svg class={`cord${app.status.value.state === "live" ? "" : " cord-dead"}${isStill ? " cord-still" : ""}`} aria-hidden="true" focusable="false">
+    <svg
+      class={`cord${app.status.value.state === "live" ? "" : " cord-dead"}${isStill ? " cord-still" : ""}`}
+      aria-hidden="true"
+      focusable="false"
+    >
       <path class={`cord-line-${cordColour(open.id)}`} d={path} />
     </svg>
   );
@@ -45,7 +50,9 @@ export function Cord() {
 
 function measurePath(): string | null {
   const list = document.querySelector(".rooms-scroll")?.getBoundingClientRect();
-  const from = document.querySelector('[data-testid="room-item"][aria-current] .jack')?.getBoundingClientRect();
+  const from = document
+    .querySelector('[data-testid="room-item"][aria-current] .jack')
+    ?.getBoundingClientRect();
   const to = document.querySelector(".room-header .jack")?.getBoundingClientRect();
   if (!list || !from || !to) return null;
   const [x1, y1] = [from.x + from.width / 2, from.y + from.height / 2];

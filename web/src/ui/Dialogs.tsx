@@ -1,4 +1,5 @@
-// The dialogs: native <dialog> elements, so that focus stays inside, Escape closes, and the focus goes back to where it was.
+// The dialogs: native <dialog> elements, so that focus stays inside, Escape closes, and the focus
+// goes back to where it was.
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { app } from "../app";
@@ -22,17 +23,27 @@ export function Dialogs() {
     case "delete":
       return <ConfirmDelete message={open.message} />;
     case "members":
-      return view && (
-        <Modal label="People in this room" isDrawer>
-          <Members view={view} />
-        </Modal>
+      return (
+        view && (
+          <Modal label="People in this room" isDrawer>
+            <Members view={view} />
+          </Modal>
+        )
       );
     default:
       return null;
   }
 }
 
-function Modal({ label, isDrawer = false, children }: { label: string; isDrawer?: boolean; children: ComponentChildren }) {
+function Modal({
+  label,
+  isDrawer = false,
+  children,
+}: {
+  label: string;
+  isDrawer?: boolean;
+  children: ComponentChildren;
+}) {
   const element = useRef<HTMLDialogElement>(null);
   useLayoutEffect(() => {
     const modal = element.current;
@@ -49,7 +60,12 @@ function Modal({ label, isDrawer = false, children }: { label: string; isDrawer?
       onPointerDown={(event) => event.target === event.currentTarget && closeDialog()}
     >
       <div class="modal-inner">
-        <button class="icon-button modal-close" type="button" aria-label="Close" onClick={closeDialog}>
+        <button
+          class="icon-button modal-close"
+          type="button"
+          aria-label="Close"
+          onClick={closeDialog}
+        >
           <CloseIcon />
         </button>
         {children}
@@ -59,7 +75,12 @@ function Modal({ label, isDrawer = false, children }: { label: string; isDrawer?
 }
 
 /** Runs a request for a form: one at a time, and its refusal becomes the form's message. */
-function useSubmit(action: () => Promise<void>): { submit: (event: Event) => void; busy: boolean; error: string | null; refuse: (text: string | null) => void } {
+function useSubmit(action: () => Promise<void>): {
+  submit: (event: Event) => void;
+  busy: boolean;
+  error: string | null;
+  refuse: (text: string | null) => void;
+} {
   const [busy, setBusy] = useState(false);
   const [error, refuse] = useState<string | null>(null);
   async function run() {
@@ -68,7 +89,9 @@ function useSubmit(action: () => Promise<void>): { submit: (event: Event) => voi
     try {
       await action();
     } catch (failure) {
-      refuse(failure instanceof RequestError ? failure.message : "Something went wrong. Try again.");
+      refuse(
+        failure instanceof RequestError ? failure.message : "Something went wrong. Try again.",
+      );
     } finally {
       setBusy(false);
     }
@@ -97,12 +120,23 @@ function CreateRoom() {
       <form onSubmit={submit} noValidate>
         <label class="field">
           <span class="field-label">Name</span>
-          <input class="input" data-testid="room-name-input" value={name} autoFocus autoComplete="off" placeholder="Weekend plans" onInput={(event) => setName(event.currentTarget.value)} />
+          <input
+            class="input"
+            data-testid="room-name-input"
+            value={name}
+            autoFocus
+            autoComplete="off"
+            placeholder="Weekend plans"
+            onInput={(event) => setName(event.currentTarget.value)}
+          />
         </label>
         <p class="field-hint">
           {existing ? (
             <>
-              There is already a room of this name. <a href={`#/r/${existing.id}`} onClick={closeDialog}>Open it</a>
+              There is already a room of this name.{" "}
+              <a href={`#/r/${existing.id}`} onClick={closeDialog}>
+                Open it
+              </a>
             </>
           ) : lossy ? (
             "The address is made from the name."
@@ -111,13 +145,35 @@ function CreateRoom() {
           )}
         </p>
         <label class="field">
-          <span class="field-label">Topic <span class="optional">optional</span></span>
-          <input class="input" data-testid="room-topic-input" value={topic} autoComplete="off" placeholder="What is it about?" onInput={(event) => setTopic(event.currentTarget.value)} />
+          <span class="field-label">
+            Topic <span class="optional">optional</span>
+          </span>
+          <input
+            class="input"
+            data-testid="room-topic-input"
+            value={topic}
+            autoComplete="off"
+            placeholder="What is it about?"
+            onInput={(event) => setTopic(event.currentTarget.value)}
+          />
         </label>
-        <p class="field-error" role="alert">{isTooLong ? `A name has at most ${ROOM_NAME_MAX} characters, a topic ${TOPIC_MAX}.` : error}</p>
+        <p class="field-error" role="alert">
+          {isTooLong
+            ? `A name has at most ${ROOM_NAME_MAX} characters, a topic ${TOPIC_MAX}.`
+            : error}
+        </p>
         <div class="modal-actions">
-          <button class="button" type="button" onClick={closeDialog}>Cancel</button>
-          <button class="button button-primary" type="submit" data-testid="room-create-submit" disabled={busy || name.trim() === "" || isTooLong}>Create room</button>
+          <button class="button" type="button" onClick={closeDialog}>
+            Cancel
+          </button>
+          <button
+            class="button button-primary"
+            type="submit"
+            data-testid="room-create-submit"
+            disabled={busy || name.trim() === "" || isTooLong}
+          >
+            Create room
+          </button>
         </div>
       </form>
     </Modal>
@@ -138,13 +194,39 @@ function Profile() {
       <form onSubmit={submit} noValidate>
         <label class="field">
           <span class="field-label">Others see you as</span>
-          <input class="input" data-testid="rename-input" value={name} autoFocus autoComplete="nickname" spellcheck={false} onInput={(event) => setName(event.currentTarget.value)} />
+          <input
+            class="input"
+            data-testid="rename-input"
+            value={name}
+            autoFocus
+            autoComplete="nickname"
+            spellcheck={false}
+            onInput={(event) => setName(event.currentTarget.value)}
+          />
         </label>
-        <p class="field-error" role="alert">{length(wanted) > NAME_MAX ? `At most ${NAME_MAX} characters.` : error}</p>
+        <p class="field-error" role="alert">
+          {length(wanted) > NAME_MAX ? `At most ${NAME_MAX} characters.` : error}
+        </p>
         <div class="modal-actions">
-          <button class="link-button modal-aside" type="button" data-testid="sign-out" onClick={() => (closeDialog(), app.signOut())}>Forget me here</button>
-          <button class="button" type="button" onClick={closeDialog}>Cancel</button>
-          <button class="button button-primary" type="submit" data-testid="rename-submit" disabled={busy || !isValid}>Save</button>
+          <button
+            class="link-button modal-aside"
+            type="button"
+            data-testid="sign-out"
+            onClick={() => (closeDialog(), app.signOut())}
+          >
+            Forget me here
+          </button>
+          <button class="button" type="button" onClick={closeDialog}>
+            Cancel
+          </button>
+          <button
+            class="button button-primary"
+            type="submit"
+            data-testid="rename-submit"
+            disabled={busy || !isValid}
+          >
+            Save
+          </button>
         </div>
       </form>
     </Modal>
@@ -159,11 +241,23 @@ function ConfirmDelete({ message }: { message: Message }) {
   return (
     <Modal label="Delete this message?">
       <h2>Delete this message?</h2>
-      <blockquote class="modal-quote" dir="auto">{message.text}</blockquote>
+      <blockquote class="modal-quote" dir="auto">
+        {message.text}
+      </blockquote>
       <p class="modal-text">It disappears for everybody in the room.</p>
       <form class="modal-actions" onSubmit={submit}>
-        <button class="button" type="button" onClick={closeDialog}>Keep it</button>
-        <button class="button button-danger" type="submit" data-testid="delete-confirm" autoFocus disabled={busy}>Delete</button>
+        <button class="button" type="button" onClick={closeDialog}>
+          Keep it
+        </button>
+        <button
+          class="button button-danger"
+          type="submit"
+          data-testid="delete-confirm"
+          autoFocus
+          disabled={busy}
+        >
+          Delete
+        </button>
       </form>
     </Modal>
   );
@@ -191,7 +285,11 @@ function Shortcuts() {
       <dl class="shortcuts">
         {SHORTCUTS.map(([keys, what]) => (
           <div key={keys.join()}>
-            <dt>{keys.map((key) => <kbd key={key}>{key}</kbd>)}</dt>
+            <dt>
+              {keys.map((key) => (
+                <kbd key={key}>{key}</kbd>
+              ))}
+            </dt>
             <dd>{what}</dd>
           </div>
         ))}

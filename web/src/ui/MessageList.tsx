@@ -1,4 +1,5 @@
-// The conversation: days, groups, the "new messages" line, older pages on the way up, and the way back down.
+// The conversation: days, groups, the "new messages" line, older pages on the way up, and the way
+// back down.
 import { useEffect, useRef } from "preact/hooks";
 import { app } from "../app";
 import type { RoomView } from "../room-view";
@@ -17,7 +18,13 @@ export function MessageList({ view }: { view: RoomView }) {
   view.version.value; // Draws again when the log has changed.
   const messages = view.log.messages;
   const outgoing = app.outgoing.value.filter((entry) => entry.room === view.id);
-  const rows = timeline({ messages, outgoing, me, dividerAfter: view.dividerAfter.value, now: now.value });
+  const rows = timeline({
+    messages,
+    outgoing,
+    me,
+    dividerAfter: view.dividerAfter.value,
+    now: now.value,
+  });
   const isEmpty = view.log.loaded && rows.length === 0;
 
   const keeper = useScrollKeeper({
@@ -34,7 +41,11 @@ export function MessageList({ view }: { view: RoomView }) {
     sending.current = outgoing.length;
   }, [outgoing.length]);
 
-  const waiting = view.atEnd.value ? 0 : messages.filter((message) => message.id > view.readId && message.author.id !== me.id && !message.deleted).length;
+  const waiting = view.atEnd.value
+    ? 0
+    : messages.filter(
+        (message) => message.id > view.readId && message.author.id !== me.id && !message.deleted,
+      ).length;
 
   return (
     <div class="conversation">
@@ -50,25 +61,48 @@ export function MessageList({ view }: { view: RoomView }) {
       >
         <div class="messages-top">
           {view.log.hasMore ? (
-            <button class="link-button older" type="button" data-testid="load-older" disabled={view.loadingOlder.value} onClick={() => void app.loadOlder()}>
+            <button
+              class="link-button older"
+              type="button"
+              data-testid="load-older"
+              disabled={view.loadingOlder.value}
+              onClick={() => void app.loadOlder()}
+            >
               {view.loadingOlder.value ? "Loading earlier messages…" : "Load earlier messages"}
             </button>
           ) : (
-            view.log.loaded && !isEmpty && <p class="beginning">This is where <bdi>{room?.name ?? view.id}</bdi> begins.</p>
+            view.log.loaded &&
+            !isEmpty && (
+              <p class="beginning">
+                This is where <bdi>{room?.name ?? view.id}</bdi> begins.
+              </p>
+            )
           )}
         </div>
         {!view.log.loaded && (status === "failed" ? <Failed /> : <MessagesSkeleton />)}
         {isEmpty && <EmptyRoom name={room?.name ?? view.id} />}
         <div ref={content} class="messages">
           {rows.map((row) => (
-            <RowView key={row.key} row={row} view={view} isMine={row.kind === "entry" && row.entry.author.id === me.id} />
+            <RowView
+              key={row.key}
+              row={row}
+              view={view}
+              isMine={row.kind === "entry" && row.entry.author.id === me.id}
+            />
           ))}
         </div>
       </div>
       {!view.atEnd.value && (
-        <button class={waiting > 0 ? "jump jump-lit" : "jump"} type="button" data-testid="jump-latest" onClick={() => keeper.toEnd(true)}>
+        <button
+          class={waiting > 0 ? "jump jump-lit" : "jump"}
+          type="button"
+          data-testid="jump-latest"
+          onClick={() => keeper.toEnd(true)}
+        >
           <DownIcon />
-          {waiting > 0 ? `${waiting} new ${waiting === 1 ? "message" : "messages"}` : "Jump to latest"}
+          {waiting > 0
+            ? `${waiting} new ${waiting === 1 ? "message" : "messages"}`
+            : "Jump to latest"}
         </button>
       )}
     </div>
@@ -85,19 +119,34 @@ function RowView({ row, view, isMine }: { row: Row; view: RoomView; isMine: bool
       );
     case "new":
       return (
-        <div class="new-line" role="separator" aria-label="New messages" data-new data-testid="new-divider">
+        <div
+          class="new-line"
+          role="separator"
+          aria-label="New messages"
+          data-new
+          data-testid="new-divider"
+        >
           <span>New</span>
         </div>
       );
     case "entry":
-      return <MessageRow entry={row.entry} first={row.first} isMine={isMine} view={view} isEditing={row.entry.message !== null && view.editing.value === row.entry.message.id} />;
+      return (
+        <MessageRow
+          entry={row.entry}
+          first={row.first}
+          isMine={isMine}
+          view={view}
+          isEditing={row.entry.message !== null && view.editing.value === row.entry.message.id}
+        />
+      );
   }
 }
 
 /** Arrows walk through the messages; E edits, Delete deletes, C copies the one in focus. */
 function moveFocus(event: KeyboardEvent, view: RoomView, rows: Row[]): void {
   const target = event.target as HTMLElement;
-  if (event.ctrlKey || event.metaKey || event.altKey || target.closest("textarea, a, button")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || target.closest("textarea, a, button"))
+    return;
   const scroller = event.currentTarget as HTMLElement;
   const elements = [...scroller.querySelectorAll<HTMLElement>('[data-testid="message"]')];
   const at = elements.indexOf(target);
@@ -114,10 +163,13 @@ function moveFocus(event: KeyboardEvent, view: RoomView, rows: Row[]): void {
 }
 
 function actOn(entry: Entry, key: string, view: RoomView): boolean {
-  const isOwn = entry.message !== null && !entry.message.deleted && entry.author.id === app.session.peek()?.id;
-  if (key.toLowerCase() === "c" && entry.state !== "deleted") void navigator.clipboard?.writeText(entry.text);
+  const isOwn =
+    entry.message !== null && !entry.message.deleted && entry.author.id === app.session.peek()?.id;
+  if (key.toLowerCase() === "c" && entry.state !== "deleted")
+    void navigator.clipboard?.writeText(entry.text);
   else if (key.toLowerCase() === "e" && isOwn) view.editing.value = entry.message?.id ?? null;
-  else if (key === "Delete" && isOwn && entry.message) dialog.value = { kind: "delete", message: entry.message };
+  else if (key === "Delete" && isOwn && entry.message)
+    dialog.value = { kind: "delete", message: entry.message };
   else return false;
   return true;
 }
@@ -125,13 +177,22 @@ function actOn(entry: Entry, key: string, view: RoomView): boolean {
 function EmptyRoom({ name }: { name: string }) {
   return (
     <div class="empty">
-      <svg class="empty-mark" viewBox="0 0 120 60" width="120" height="60" fill="none" aria-hidden="true">
+      <svg
+        class="empty-mark"
+        viewBox="0 0 120 60"
+        width="120"
+        height="60"
+        fill="none"
+        aria-hidden="true"
+      >
         <circle cx="20" cy="18" r="10" />
         <circle cx="100" cy="18" r="10" />
         <path d="M20 18C20 66 100 66 100 18" stroke-linecap="round" />
       </svg>
       <h2>The line is open</h2>
-      <p>Nobody has spoken in <bdi>{name}</bdi> yet. Say the first word.</p>
+      <p>
+        Nobody has spoken in <bdi>{name}</bdi> yet. Say the first word.
+      </p>
     </div>
   );
 }
@@ -140,7 +201,9 @@ function Failed() {
   return (
     <div class="empty">
       <h2>This room did not load</h2>
-      <button class="button" type="button" onClick={() => void app.enter()}>Try again</button>
+      <button class="button" type="button" onClick={() => void app.enter()}>
+        Try again
+      </button>
     </div>
   );
 }

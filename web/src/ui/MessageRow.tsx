@@ -22,11 +22,18 @@ interface Props {
   view: RoomView;
 }
 
-/** A class for one reason: rows that have not changed are not drawn again, however long the room. */
+/**
+ * A class for one reason: rows that have not changed are not drawn again, however long the room.
+ */
 export class MessageRow extends Component<Props> {
   override shouldComponentUpdate(next: Props): boolean {
     const now = this.props;
-    return next.entry !== now.entry || next.first !== now.first || next.isEditing !== now.isEditing || next.isMine !== now.isMine;
+    return (
+      next.entry !== now.entry ||
+      next.first !== now.first ||
+      next.isEditing !== now.isEditing ||
+      next.isMine !== now.isMine
+    );
   }
 
   override render({ entry, first, isMine, isEditing, view }: Props) {
@@ -52,34 +59,56 @@ export class MessageRow extends Component<Props> {
         <div class="message-body">
           {first && (
             <p class="message-head">
-              <bdi class={isMine ? "message-author message-own" : "message-author"}>{author.name}</bdi>
+              <bdi class={isMine ? "message-author message-own" : "message-author"}>
+                {author.name}
+              </bdi>
               {when}
             </p>
           )}
-          {isEditing && message ? <InlineEdit message={message} view={view} /> : <Text entry={entry} />}
+          {isEditing && message ? (
+            <InlineEdit message={message} view={view} />
+          ) : (
+            <Text entry={entry} />
+          )}
           {state === "pending" && <p class="message-note message-sending">Waiting to be sent…</p>}
-          {state === "failed" && entry.outgoing && <FailedNote clientId={entry.outgoing.client_id} reason={entry.outgoing.reason} />}
+          {state === "failed" && entry.outgoing && (
+            <FailedNote clientId={entry.outgoing.client_id} reason={entry.outgoing.reason} />
+          )}
         </div>
-        {message && !message.deleted && !isEditing && <Tools message={message} isMine={isMine} view={view} />}
+        {message && !message.deleted && !isEditing && (
+          <Tools message={message} isMine={isMine} view={view} />
+        )}
       </article>
     );
   }
 }
 
 function Text({ entry }: { entry: Entry }) {
-  if (entry.state === "deleted") return <p class="message-text message-deleted" data-testid="message-text">Message deleted</p>;
+  if (entry.state === "deleted")
+    return (
+      <p class="message-text message-deleted" data-testid="message-text">
+        Message deleted
+      </p>
+    );
   return (
     <div class={isEmojiOnly(entry.text) ? "message-line message-emoji" : "message-line"} dir="auto">
       <span class="message-text" data-testid="message-text">
         {pieces(entry.text).map((piece) =>
           piece.kind === "link" ? (
-            <a href={piece.href} target="_blank" rel="noopener noreferrer nofollow ugc">{piece.text}</a>
+            <a href={piece.href} target="_blank" rel="noopener noreferrer nofollow ugc">
+              {piece.text}
+            </a>
           ) : (
             piece.text
           ),
         )}
       </span>
-      {entry.message?.edited_at && <span class="message-edited" title={wholeDate(new Date(entry.message.edited_at))}> (edited)</span>}
+      {entry.message?.edited_at && (
+        <span class="message-edited" title={wholeDate(new Date(entry.message.edited_at))}>
+          {" "}
+          (edited)
+        </span>
+      )}
     </div>
   );
 }
@@ -88,8 +117,22 @@ function FailedNote({ clientId, reason }: { clientId: string; reason: string | n
   return (
     <p class="message-note message-failed" role="alert">
       Not sent{reason ? `: ${reason}` : "."}
-      <button class="link-button" type="button" data-testid="retry" onClick={() => app.retry(clientId)}>Try again</button>
-      <button class="link-button" type="button" data-testid="discard" onClick={() => app.discard(clientId)}>Discard</button>
+      <button
+        class="link-button"
+        type="button"
+        data-testid="retry"
+        onClick={() => app.retry(clientId)}
+      >
+        Try again
+      </button>
+      <button
+        class="link-button"
+        type="button"
+        data-testid="discard"
+        onClick={() => app.discard(clientId)}
+      >
+        Discard
+      </button>
     </p>
   );
 }
@@ -97,15 +140,35 @@ function FailedNote({ clientId, reason }: { clientId: string; reason: string | n
 function Tools({ message, isMine, view }: { message: Message; isMine: boolean; view: RoomView }) {
   return (
     <div class="message-tools" role="group" aria-label="Message actions">
-      <button class="icon-button" type="button" aria-label="Copy text" title="Copy text (C)" onClick={() => void copy(message.text)}>
+      <button
+        class="icon-button"
+        type="button"
+        aria-label="Copy text"
+        title="Copy text (C)"
+        onClick={() => void copy(message.text)}
+      >
         <CopyIcon />
       </button>
       {isMine && (
         <>
-          <button class="icon-button" type="button" data-testid="edit" aria-label="Edit" title="Edit (E)" onClick={() => (view.editing.value = message.id)}>
+          <button
+            class="icon-button"
+            type="button"
+            data-testid="edit"
+            aria-label="Edit"
+            title="Edit (E)"
+            onClick={() => (view.editing.value = message.id)}
+          >
             <EditIcon />
           </button>
-          <button class="icon-button icon-danger" type="button" data-testid="delete" aria-label="Delete" title="Delete" onClick={() => (dialog.value = { kind: "delete", message })}>
+          <button
+            class="icon-button icon-danger"
+            type="button"
+            data-testid="delete"
+            aria-label="Delete"
+            title="Delete"
+            onClick={() => (dialog.value = { kind: "delete", message })}
+          >
             <DeleteIcon />
           </button>
         </>
@@ -179,8 +242,12 @@ function InlineEdit({ message, view }: { message: Message; view: RoomView }) {
         }}
       />
       <p class="message-note">
-        <button class="link-button" type="submit" data-testid="edit-save" disabled={!canSave}>Save</button>
-        <button class="link-button" type="button" data-testid="edit-cancel" onClick={done}>Cancel</button>
+        <button class="link-button" type="submit" data-testid="edit-save" disabled={!canSave}>
+          Save
+        </button>
+        <button class="link-button" type="button" data-testid="edit-cancel" onClick={done}>
+          Cancel
+        </button>
         {used > TEXT_MAX && <span class="counter counter-over">{TEXT_MAX - used}</span>}
       </p>
     </form>

@@ -1,4 +1,5 @@
-// The first screen: choose a name. The name appears on the label of a line in the panel, and its lamp lights up.
+// The first screen: choose a name. The name appears on the label of a line in the panel, and its
+// lamp lights up.
 import { useRef, useState } from "preact/hooks";
 import { AccountError } from "../account";
 import { app } from "../app";
@@ -17,7 +18,12 @@ export function NameScreen() {
   async function submit(event: Event) {
     event.preventDefault();
     const wanted = name.trim();
-    const problem = wanted === "" ? "Type a name first." : length(wanted) > NAME_MAX ? `At most ${NAME_MAX} characters.` : null;
+    const problem =
+      wanted === ""
+        ? "Type a name first."
+        : length(wanted) > NAME_MAX
+          ? `At most ${NAME_MAX} characters.`
+          : null;
     setError(problem);
     if (problem !== null || busy) return input.current?.focus();
     setBusy(true);
@@ -25,7 +31,9 @@ export function NameScreen() {
       await app.signIn(wanted);
     } catch (failure) {
       setBusy(false);
-      setError(failure instanceof AccountError ? failure.message : "Something went wrong. Try again.");
+      setError(
+        failure instanceof AccountError ? failure.message : "Something went wrong. Try again.",
+      );
       input.current?.focus();
     }
   }
@@ -40,8 +48,15 @@ export function NameScreen() {
           <LogoMark /> Switchboard
         </p>
         <h1>Pick up a line.</h1>
-        <p class="lede">Live rooms for talking things through. Choose the name that others will see; no account needed.</p>
-        {notice && <p class="notice" role="status">{notice}</p>}
+        <p class="lede">
+          Live rooms for talking things through. Choose the name that others will see; no account
+          needed.
+        </p>
+        {notice && (
+          <p class="notice" role="status">
+            {notice}
+          </p>
+        )}
         <label class="field">
           <span class="field-label">Your name</span>
           <input
@@ -58,8 +73,15 @@ export function NameScreen() {
             onInput={(event) => setName(event.currentTarget.value)}
           />
         </label>
-        <p class="field-error" id="name-error" role="alert">{error}</p>
-        <button class="button button-primary button-large" data-testid="name-submit" type="submit" disabled={busy}>
+        <p class="field-error" id="name-error" role="alert">
+          {error}
+        </p>
+        <button
+          class="button button-primary button-large"
+          data-testid="name-submit"
+          type="submit"
+          disabled={busy}
+        >
           {busy ? "Connecting…" : "Enter"}
         </button>
       </form>

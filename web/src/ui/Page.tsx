@@ -1,4 +1,5 @@
-// The whole page: the name screen until somebody is there, then rooms; toasts and the document title in either case.
+// The whole page: the name screen until somebody is there, then rooms; toasts and the document
+// title in either case.
 import { useEffect } from "preact/hooks";
 import { app } from "../app";
 import { dismiss, toasts } from "../toasts";
@@ -9,10 +10,16 @@ import { Shell } from "./Shell";
 export function Page() {
   const unread = app.unreadTotal.value;
   const room = app.openRoom.value?.name;
-  const title = [unread > 0 ? `(${unread > 99 ? "99+" : unread}) ` : "", room ? `${room} · ` : "", "Switchboard"].join("");
+  const title = [
+    unread > 0 ? `(${unread > 99 ? "99+" : unread}) ` : "",
+    room ? `${room} · ` : "",
+    "Switchboard",
+  ].join("");
   useEffect(() => {
     document.title = title;
-    document.querySelector('link[rel="icon"]')?.setAttribute("href", unread > 0 ? "/favicon-unread.svg" : "/favicon.svg");
+    document
+      .querySelector('link[rel="icon"]')
+      ?.setAttribute("href", unread > 0 ? "/favicon-unread.svg" : "/favicon.svg");
   }, [title, unread > 0]);
   return (
     <>
@@ -29,7 +36,12 @@ function Toasts() {
         <div key={toast.id} class={`toast toast-${toast.kind}`} data-testid="toast">
           {toast.kind === "error" && <AlertIcon />}
           <span>{toast.text}</span>
-          <button class="icon-button" type="button" aria-label="Dismiss" onClick={() => dismiss(toast.id)}>
+          <button
+            class="icon-button"
+            type="button"
+            aria-label="Dismiss"
+            onClick={() => dismiss(toast.id)}
+          >
             <CloseIcon />
           </button>
         </div>

@@ -1,4 +1,5 @@
-// The picture of the first screen: a panel of jacks with cords between them, and one line that carries the visitor's name.
+// The picture of the first screen: a panel of jacks with cords between them, and one line that
+// carries the visitor's name.
 import { isNarrow } from "./hooks";
 
 type Place = [column: number, row: number];
@@ -37,11 +38,20 @@ function hang({ from, to, sag }: Cord): string {
 
 export function PatchPanel({ label }: { label: string }) {
   const lit = label !== "";
-  const jacks = Array.from({ length: COLUMNS * ROWS }, (_, at): Place => [at % COLUMNS, Math.floor(at / COLUMNS)]);
+  const jacks = Array.from({ length: COLUMNS * ROWS }, (_, at): Place => [
+    at % COLUMNS,
+    Math.floor(at / COLUMNS),
+  ]);
   const plugged = new Set(CORDS.flatMap((cord) => [cord.from.join(), cord.to.join()]));
   const letters = [...label];
   return (
-    <svg class={lit ? "patch patch-lit" : "patch"} viewBox={isNarrow.value ? "168 84 440 470" : "36 4 704 696"} preserveAspectRatio="xMidYMid slice" aria-hidden="true" focusable="false">
+    <svg
+      class={lit ? "patch patch-lit" : "patch"}
+      viewBox={isNarrow.value ? "168 84 440 470" : "36 4 704 696"}
+      preserveAspectRatio="xMidYMid slice"
+      aria-hidden="true"
+      focusable="false"
+    >
       <radialGradient id="patch-glow">
         <stop class="patch-glow-stop" offset="0.2" stop-opacity="0.55" />
         <stop class="patch-glow-stop" offset="1" stop-opacity="0" />
@@ -49,8 +59,19 @@ export function PatchPanel({ label }: { label: string }) {
       {jacks.map((place) => {
         const own = place.join() === OWN.join();
         return (
-          <g key={place.join()} class={plugged.has(place.join()) ? "patch-jack patch-plugged" : "patch-jack"}>
-            {own && <circle class="patch-lamp-glow" cx={x(place)} cy={y(place)} r="44" style={{ fill: "url(#patch-glow)", stroke: "none" }} />}
+          <g
+            key={place.join()}
+            class={plugged.has(place.join()) ? "patch-jack patch-plugged" : "patch-jack"}
+          >
+            {own && (
+              <circle
+                class="patch-lamp-glow"
+                cx={x(place)}
+                cy={y(place)}
+                r="44"
+                style={{ fill: "url(#patch-glow)", stroke: "none" }}
+              />
+            )}
             <circle cx={x(place)} cy={y(place)} r="12" />
             <circle class="patch-hole" cx={x(place)} cy={y(place)} r="5" />
             {!own && <rect x={x(place) - 19} y={y(place) + 21} width="38" height="8" rx="2" />}
@@ -60,12 +81,20 @@ export function PatchPanel({ label }: { label: string }) {
       {CORDS.map((cord) => (
         <path key={cord.colour} class={`patch-cord cord-line-${cord.colour}`} d={hang(cord)} />
       ))}
-      <path class="patch-cord patch-cord-own" pathLength={1} d={`M${x(OWN)} ${y(OWN)}C${x(OWN)} ${y(OWN) + 170} ${x(OWN) + 150} ${y(OWN) + 150} 860 ${y(OWN) + 215}`} />
+      <path
+        class="patch-cord patch-cord-own"
+        pathLength={1}
+        d={`M${x(OWN)} ${y(OWN)}C${x(OWN)} ${y(OWN) + 170} ${x(OWN) + 150} ${y(OWN) + 150} 860 ${y(OWN) + 215}`}
+      />
       <circle class="patch-lamp" cx={x(OWN)} cy={y(OWN)} r="6" />
       <g class="patch-label">
         <rect x={x(OWN) - 74} y={y(OWN) - 54} width="148" height="30" rx="4" />
         <text x={x(OWN)} y={y(OWN) - 34} text-anchor="middle">
-          {lit ? (letters.length > LABEL_MAX ? `${letters.slice(0, LABEL_MAX - 1).join("")}…` : label) : "your name"}
+          {lit
+            ? letters.length > LABEL_MAX
+              ? `${letters.slice(0, LABEL_MAX - 1).join("")}…`
+              : label
+            : "your name"}
         </text>
       </g>
     </svg>

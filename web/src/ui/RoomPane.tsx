@@ -42,7 +42,13 @@ export function RoomPane({ view }: { view: RoomView }) {
   );
 }
 
-function RoomHeader({ view, heading }: { view: RoomView; heading: RefObject<HTMLHeadingElement | null> }) {
+function RoomHeader({
+  view,
+  heading,
+}: {
+  view: RoomView;
+  heading: RefObject<HTMLHeadingElement | null>;
+}) {
   const room = app.openRoom.value;
   const count = room?.members ?? view.members.value.length;
   const shown = isWide.value && membersShown.value;
@@ -59,7 +65,11 @@ function RoomHeader({ view, heading }: { view: RoomView; heading: RefObject<HTML
           <bdi>{room?.name ?? view.id}</bdi>
         </h1>
         {isNarrow.value && <ConnectionChip />}
-        {room?.topic && !isNarrow.value && <p class="room-topic" dir="auto" title={room.topic}>{room.topic}</p>}
+        {room?.topic && !isNarrow.value && (
+          <p class="room-topic" dir="auto" title={room.topic}>
+            {room.topic}
+          </p>
+        )}
       </div>
       <button
         class="people-button"
@@ -103,8 +113,16 @@ function MissingRoom({ view }: { view: RoomView }) {
         <h1>There is no room “{view.id}”</h1>
         <p>It may have been spelled differently, or it was never opened.</p>
         <div class="row">
-          <a class="button" href="#/">All rooms</a>
-          <button class="button button-primary" type="button" onClick={() => (dialog.value = { kind: "create" })}>New room</button>
+          <a class="button" href="#/">
+            All rooms
+          </a>
+          <button
+            class="button button-primary"
+            type="button"
+            onClick={() => (dialog.value = { kind: "create" })}
+          >
+            New room
+          </button>
         </div>
       </div>
     </main>
@@ -117,11 +135,24 @@ function TypingLine({ people }: { people: readonly Person[] }) {
     <p class="typing" data-testid="typing" aria-live="polite">
       {first && (
         <>
-          <span class="typing-dots" aria-hidden="true"><i /><i /><i /></span>
+          <span class="typing-dots" aria-hidden="true">
+            <i />
+            <i />
+            <i />
+          </span>
           <span>
             <bdi>{first.name}</bdi>
-            {second && people.length === 2 && <> and <bdi>{second.name}</bdi></>}
-            {second && people.length === 3 && <>, <bdi>{second.name}</bdi> and <bdi>{people[2]?.name}</bdi></>}
+            {second && people.length === 2 && (
+              <>
+                {" "}
+                and <bdi>{second.name}</bdi>
+              </>
+            )}
+            {second && people.length === 3 && (
+              <>
+                , <bdi>{second.name}</bdi> and <bdi>{people[2]?.name}</bdi>
+              </>
+            )}
             {people.length > 3 && ` and ${people.length - 1} others`}
             {people.length === 1 ? " is typing" : " are typing"}
           </span>

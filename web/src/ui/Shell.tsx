@@ -1,4 +1,5 @@
-// The two panes and what belongs to both: keyboard shortcuts, dialogs, the skip link, and the cord from the list to the open room.
+// The two panes and what belongs to both: keyboard shortcuts, dialogs, the skip link, and the cord
+// from the list to the open room.
 import { useEffect } from "preact/hooks";
 import { app } from "../app";
 import { Cord } from "./Cord";
@@ -47,13 +48,17 @@ function NoRoom() {
 /** The address bar carries the room, so the skip link moves the focus itself. */
 function skip(event: Event): void {
   event.preventDefault();
-  (document.querySelector<HTMLElement>('[data-testid="composer"]') ?? document.getElementById("main"))?.focus();
+  (
+    document.querySelector<HTMLElement>('[data-testid="composer"]') ??
+    document.getElementById("main")
+  )?.focus();
 }
 
 function shortcut(event: KeyboardEvent): void {
   if (dialog.peek() || event.defaultPrevented) return;
   const command = event.ctrlKey || event.metaKey;
-  const isTyping = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
+  const isTyping =
+    event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
   const act = (action: () => void): void => {
     event.preventDefault();
     action();

@@ -1,4 +1,5 @@
-// The list of rooms: each with its jack, its last words and how many people are in it; below it, who we are and how the line is.
+// The list of rooms: each with its jack, its last words and how many people are in it; below it,
+// who we are and how the line is.
 import { useState } from "preact/hooks";
 import { app } from "../app";
 import { cordColour } from "../identity";
@@ -8,8 +9,16 @@ import { distance, wholeDate } from "../time";
 import { theme, toggleTheme } from "../theme";
 import { Avatar } from "./Avatar";
 import { ConnectionChip } from "./ConnectionChip";
-import { dialog, isNarrow, now } from "./hooks";
-import { LogoMark, MoonIcon, PeopleIcon, PlusIcon, SearchIcon, SunIcon } from "./icons";
+import { dialog, hasMouse, isNarrow, now } from "./hooks";
+import {
+  KeyboardIcon,
+  LogoMark,
+  MoonIcon,
+  PeopleIcon,
+  PlusIcon,
+  SearchIcon,
+  SunIcon,
+} from "./icons";
 
 export function Sidebar() {
   const me = app.session.value;
@@ -27,12 +36,19 @@ export function Sidebar() {
   // On a phone the list is a page of its own.
   const isPage = isNarrow.value && app.openId.value === null;
   return (
-    <div class="sidebar" role={isPage ? "main" : undefined}>
+    <div class="sidebar" role={isPage ? "main" : "region"} aria-label="Rooms and connection">
       <div class="sidebar-header">
         <p class="brand" role={isPage ? "heading" : undefined} aria-level={isPage ? 1 : undefined}>
           <LogoMark /> Switchboard
         </p>
-        <button class="icon-button" type="button" data-testid="create-room" aria-label="New room" title="New room" onClick={() => (dialog.value = { kind: "create" })}>
+        <button
+          class="icon-button"
+          type="button"
+          data-testid="create-room"
+          aria-label="New room"
+          title="New room"
+          onClick={() => (dialog.value = { kind: "create" })}
+        >
           <PlusIcon />
         </button>
       </div>
@@ -46,7 +62,9 @@ export function Sidebar() {
           autoComplete="off"
           value={filter}
           onInput={(event) => setFilter(event.currentTarget.value)}
-          onKeyDown={(event) => event.key === "Escape" && (setFilter(""), event.currentTarget.blur())}
+          onKeyDown={(event) =>
+            event.key === "Escape" && (setFilter(""), event.currentTarget.blur())
+          }
         />
         <kbd aria-hidden="true">Ctrl K</kbd>
       </form>
@@ -58,17 +76,36 @@ export function Sidebar() {
         {!(isNarrow.value && app.openId.value !== null) && <ConnectionChip />}
         <div class="me">
           {me && (
-            <button class="me-button" type="button" data-testid="profile" title="Change your name" onClick={() => (dialog.value = { kind: "profile" })}>
+            <button
+              class="me-button"
+              type="button"
+              data-testid="profile"
+              title="Change your name"
+              onClick={() => (dialog.value = { kind: "profile" })}
+            >
               <Avatar person={me} size="small" />
               <bdi class="me-name">{me.name}</bdi>
               <span class="visually-hidden">: change your name</span>
+            </button>
+          )}
+          {hasMouse.value && (
+            <button
+              class="icon-button"
+              type="button"
+              aria-label="Keyboard shortcuts"
+              title="Keyboard shortcuts (?)"
+              onClick={() => (dialog.value = { kind: "shortcuts" })}
+            >
+              <KeyboardIcon />
             </button>
           )}
           <button
             class="icon-button"
             type="button"
             data-testid="theme-toggle"
-            aria-label={theme.value === "dark" ? "Switch to the light theme" : "Switch to the dark theme"}
+            aria-label={
+              theme.value === "dark" ? "Switch to the light theme" : "Switch to the dark theme"
+            }
             title={theme.value === "dark" ? "Light theme" : "Dark theme"}
             onClick={toggleTheme}
           >
@@ -123,7 +160,8 @@ function RoomItem({ room }: { room: Room }) {
         <span class="room-last" dir="auto">
           {room.last ? (
             <>
-              <bdi class="room-last-author">{room.last.author_name}:</bdi> {room.last.text || <em>message deleted</em>}
+              <bdi class="room-last-author">{room.last.author_name}:</bdi>{" "}
+              {room.last.text || <em>message deleted</em>}
             </>
           ) : (
             room.topic || "No messages yet"
@@ -155,7 +193,9 @@ function matches(room: Room, filter: string): boolean {
   const wanted = filter.trim().toLocaleLowerCase();
   if (wanted === "") return true;
   const plain = slug(filter);
-  return room.name.toLocaleLowerCase().includes(wanted) || (plain !== "" && room.id.includes(plain));
+  return (
+    room.name.toLocaleLowerCase().includes(wanted) || (plain !== "" && room.id.includes(plain))
+  );
 }
 
 function ListSkeleton() {

@@ -1,4 +1,5 @@
-// Small pieces of state that several views share: the width of the window, the passing minutes, the open dialog.
+// Small pieces of state that several views share: the width of the window, the passing minutes, the
+// open dialog.
 import { signal } from "@preact/signals";
 import type { Message } from "../model";
 
@@ -19,7 +20,12 @@ export const hasMouse = media("(hover: hover) and (pointer: fine)");
 export const now = signal(new Date());
 setInterval(() => (now.value = new Date()), 30_000);
 
-export type OpenDialog = { kind: "create" } | { kind: "profile" } | { kind: "shortcuts" } | { kind: "members" } | { kind: "delete"; message: Message };
+export type OpenDialog =
+  | { kind: "create" }
+  | { kind: "profile" }
+  | { kind: "shortcuts" }
+  | { kind: "members" }
+  | { kind: "delete"; message: Message };
 
 export const dialog = signal<OpenDialog | null>(null);
 export const closeDialog = (): void => {

@@ -1,4 +1,5 @@
-// Keeps the conversation where the reader is: at its end while they follow it, else the same line at the same height whatever comes or goes around it.
+// Keeps the conversation where the reader is: at its end while they follow it, else the same line
+// at the same height whatever comes or goes around it.
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { RefObject } from "preact";
 
@@ -20,13 +21,22 @@ interface Options {
   onNearStart: () => void;
 }
 
-export function useScrollKeeper({ scroller, content, ready, onEnd, onNearStart }: Options): ScrollKeeper {
+export function useScrollKeeper({
+  scroller,
+  content,
+  ready,
+  onEnd,
+  onNearStart,
+}: Options): ScrollKeeper {
   const follows = useRef(true);
   const placed = useRef(false);
   /** On the way to the end by its own motion; the reader's hand stops it. */
   const gliding = useRef(false);
   const anchor = useRef<{ element: HTMLElement; top: number } | null>(null);
-  /** The heights that the last look saw: a scroll that comes with other ones is the browser's, not the reader's. */
+  /**
+   * The heights that the last look saw: a scroll that comes with other ones is the browser's, not
+   * the reader's.
+   */
   const heights = useRef({ box: 0, content: 0 });
   const callbacks = useRef({ onEnd, onNearStart });
   callbacks.current = { onEnd, onNearStart };
@@ -50,13 +60,15 @@ export function useScrollKeeper({ scroller, content, ready, onEnd, onNearStart }
     if (!box) return;
     const kept = anchor.current;
     if (follows.current) box.scrollTop = box.scrollHeight;
-    else if (kept?.element.isConnected && kept.element.offsetTop !== kept.top) box.scrollTop += kept.element.offsetTop - kept.top;
+    else if (kept?.element.isConnected && kept.element.offsetTop !== kept.top)
+      box.scrollTop += kept.element.offsetTop - kept.top;
     look();
   };
 
   const onScroll = () => {
     const box = scroller.current;
-    const resized = box?.clientHeight !== heights.current.box || box.scrollHeight !== heights.current.content;
+    const resized =
+      box?.clientHeight !== heights.current.box || box.scrollHeight !== heights.current.content;
     if (resized && follows.current) hold();
     else look();
   };
@@ -86,7 +98,8 @@ export function useScrollKeeper({ scroller, content, ready, onEnd, onNearStart }
     observer.observe(list);
     box.addEventListener("scroll", onScroll, { passive: true });
     const hand = () => (gliding.current = false);
-    for (const name of ["wheel", "touchstart", "pointerdown", "keydown"]) box.addEventListener(name, hand, { passive: true });
+    for (const name of ["wheel", "touchstart", "pointerdown", "keydown"])
+      box.addEventListener(name, hand, { passive: true });
     return () => {
       observer.disconnect();
       box.removeEventListener("scroll", onScroll);
@@ -108,7 +121,10 @@ export function useScrollKeeper({ scroller, content, ready, onEnd, onNearStart }
   };
 }
 
-/** The first child that reaches below `top`; children are in order, so half of them are skipped at each step. */
+/**
+ * The first child that reaches below `top`; children are in order, so half of them are skipped at
+ * each step.
+ */
 function firstBelow(list: HTMLElement, top: number): HTMLElement | null {
   const children = list.children;
   let low = 0;

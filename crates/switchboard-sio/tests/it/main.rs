@@ -13,6 +13,7 @@
     reason = "a test may start the clock and fail loudly"
 )]
 
+mod grammar;
 mod packets;
 mod properties;
 mod sending;

@@ -323,9 +323,13 @@ impl Driver {
             TransportState::Closing(closing) => Some(closing.until()),
             TransportState::Gone(until) => Some(*until),
             TransportState::Polling(_) | TransportState::WebSocket(_) => {
+                let mut sends = Vec::new();
                 let config = &self.session.engine.config.eio;
-                // Nothing is due any more (see `tick`), so this only asks.
-                let heartbeat = self.eio.tick(config, now, &mut Vec::new()).ok();
+                // Usually this only asks, because `tick` has done what was due. If not, what is
+                // sent now wakes the task again; and so does silence that has lasted too long.
+                let heartbeat = self.eio.tick(config, now, &mut sends);
+                self.send_controls(&sends, now);
+                let heartbeat = Some(heartbeat.unwrap_or(now));
                 let deadlines = [heartbeat, self.connect_by, self.attachments_by, self.progress_by];
                 deadlines.into_iter().flatten().min()
             }

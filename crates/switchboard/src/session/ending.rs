@@ -182,6 +182,8 @@ impl Driver {
         for slot in &mut self.slots {
             slot.end(end.reason);
         }
+        // The disconnect handlers begin in the next turn, if this one has looked at them already.
+        self.session.outbox.wake();
         self.session.outbox.seal();
         self.candidate = None;
         let gone = TransportState::Gone(now + HANDLERS_WAIT);
@@ -192,7 +194,7 @@ impl Driver {
             }
             TransportState::Polling(mut polling) => {
                 let way = self.close_polling(&mut polling, end);
-                way.map(|way| (way, now + POLL_WAIT))
+                way.map(|way| (way, now + poll_wait(end.reason)))
             }
             TransportState::Closing(_) | TransportState::Gone(_) => None,
         };
@@ -209,7 +211,7 @@ impl Driver {
         self.session.outbox.close();
         self.session.engine.sessions.remove(self.session.sid);
         self.transport = TransportState::Gone(now + HANDLERS_WAIT);
-        // The transport is closed, and this turn has looked at the slots already.
+        // This turn may have looked at the slots already.
         self.session.outbox.wake();
     }
 
@@ -258,7 +260,14 @@ impl Driver {
 
 /// For the last bytes of a WebSocket, the peer's close frame and the end of the stream together.
 const CLOSE_WAIT: Duration = Duration::from_secs(5);
-/// For a polling client to fetch its last packets.
-const POLL_WAIT: Duration = Duration::from_secs(30);
+/// For a polling client to fetch its last packets. Nobody can come for them to a server that
+/// accepts no connections any more, except over one that is open already.
+fn poll_wait(reason: DisconnectReason) -> Duration {
+    match reason {
+        DisconnectReason::ServerShuttingDown => Duration::from_millis(500),
+        _ => Duration::from_secs(30),
+    }
+}
+
 /// For handlers that still run when the connection is gone.
 const HANDLERS_WAIT: Duration = Duration::from_secs(30);

@@ -75,8 +75,13 @@ impl Driver {
         now: Instant,
         cx: &mut Context<'_>,
     ) -> Result<(), End> {
-        let packet = eio::Packet::decode(data).map_err(|_wrong| End::bad_packet())?;
-        self.packet(packet, now, cx)
+        let record = match data {
+            // A text may be base64 too, from a client that was told to send no binary.
+            eio::Data::Text(text) => eio::payload::Record::decode(text),
+            eio::Data::Binary(_) => return self.packet(binary(data), now, cx),
+        };
+        let record = record.map_err(|_wrong| End::bad_packet())?;
+        self.packet(record.packet(), now, cx)
     }
 
     /// One Engine.IO packet on the current transport.
@@ -259,6 +264,11 @@ impl Driver {
         self.candidate = None;
         self.eio.candidate_lost();
     }
+}
+
+/// Binary data is always a message.
+fn binary(data: eio::Data<'_>) -> eio::Packet<'_> {
+    eio::Packet { kind: eio::Kind::Message, data }
 }
 
 /// Queues frames on a link that has no outbox yet.

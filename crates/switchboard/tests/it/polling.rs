@@ -79,6 +79,13 @@ async fn a_poll_that_is_given_up_ends_the_session() {
 }
 
 #[tokio::test]
+async fn a_server_that_stops_does_not_wait_for_a_poll_that_cannot_come() {
+    let server = start(&echo()).await;
+    open(&server).await;
+    tokio::time::timeout(std::time::Duration::from_secs(5), server.stop()).await.unwrap();
+}
+
+#[tokio::test]
 async fn an_upgrade_loses_and_doubles_nothing() {
     let io = echo();
     let server = start(&io).await;

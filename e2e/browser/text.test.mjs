@@ -108,14 +108,8 @@ test("in the names of rooms", async () => {
   const program = await place.api.guest("Program of rooms");
   const names = TEXTS.filter((it) => it.length <= ROOM_MAX && !/[\t\u202e]/.test(it));
   for (const name of names) {
-    const room = await fetch(`${place.server.url}/api/v1/rooms`, {
-      method: "POST",
-      headers: {
-        authorization: `Bearer ${program.token}`,
-        "content-type": "application/json",
-      },
-      body: JSON.stringify({ name, topic: name }),
-    });
+    const body = { name, topic: name };
+    const room = await place.api.ask("POST", "/rooms", body, program.token);
     // Two of them come to the same address, which is told.
     if (room.status === 409) {
       continue;

@@ -163,17 +163,29 @@ class Api {
   }
 
   async call(method, path, body, token) {
-    const response = await fetch(`${this.place.server.url}/api/v1${path}`, {
+    const response = await this.ask(method, path, body, token);
+    const text = await response.text();
+    assert(response.ok, `${method} ${path}: ${response.status} ${text}`);
+    return { status: response.status, headers: response.headers, body: text && JSON.parse(text) };
+  }
+
+  /** The answer, whatever it is. The server asks programs that write much to wait a little. */
+  async ask(method, path, body, token) {
+    const request = {
       method,
       headers: {
         ...(body && { "content-type": "application/json" }),
         ...(token && { authorization: `Bearer ${token}` }),
       },
       body: body && JSON.stringify(body),
-    });
-    const text = await response.text();
-    assert(response.ok, `${method} ${path}: ${response.status} ${text}`);
-    return { status: response.status, headers: response.headers, body: text && JSON.parse(text) };
+    };
+    let response;
+    const isServed = async () => {
+      response = await fetch(`${this.place.server.url}/api/v1${path}`, request);
+      return response.status !== 429;
+    };
+    await until(isServed, `${method} ${path} is served`);
+    return response;
   }
 }
 

@@ -1,6 +1,6 @@
 //! `cargo xtask`: everything a developer or CI runs that plain Cargo has no command for.
 //!
-//! Read [`test`] first: its table names every suite. [`install`] is the only file that changes the
+//! Read [`mod@test`] first: its table names every suite. [`install`] is the only file that changes the
 //! machine, and [`process`] the only one that starts programs.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool")]

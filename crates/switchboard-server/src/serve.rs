@@ -52,8 +52,11 @@ impl App {
             .layer(middleware::from_fn(door::check));
         let delivery = tokio::spawn(sockets::deliver_all(feed, io.clone()));
         let typing = tokio::spawn(async move { rooms.run_typing_clock().await });
+        let stop = async {
+            stop.await;
+            tracing::info!("stopping");
+        };
         let served = switchboard::serve_with(listener, io, app, stop).await;
-        tracing::info!("stopping");
         typing.abort();
         store.close().await;
         delivery.abort();

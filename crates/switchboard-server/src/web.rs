@@ -48,13 +48,12 @@ async fn serve(request: Request<Body>) -> Response<Body> {
 fn find(uri: &Uri, headers: &HeaderMap) -> Response<Body> {
     let path = match uri.path() {
         "/" => "index.html",
-        path => path.trim_start_matches('/'),
+        path => path.strip_prefix('/').unwrap_or(path),
     };
     match Files::get(path) {
-        // `//index.html` is not one of our paths, though the file is.
-        Some(file) if !uri.path().starts_with("//") => file_if_new(path, file, headers),
+        Some(file) => file_if_new(path, file, headers),
         None if path == "index.html" => stand_in(),
-        _ => Refusal::from(Problem::new(404, "there is no such page")).into_response(),
+        None => Refusal::from(Problem::new(404, "there is no such page")).into_response(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use axum::body::HttpBody;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::{self, HeaderMap};
 use axum::http::request::Parts;
@@ -74,6 +75,11 @@ impl<T: DeserializeOwned> FromRequest<Api> for Json<T> {
         let too_long = || Problem::new(413, format!("at most {} bytes", api.limits.body_bytes_max));
         if !is_json(request.headers()) {
             return Err(Problem::new(415, "send JSON, with Content-Type: application/json").into());
+        }
+        // A length that is only claimed is refused before the body comes.
+        let claimed = usize::try_from(request.body().size_hint().lower()).unwrap_or(usize::MAX);
+        if api.limits.body_bytes_max < claimed {
+            return Err(too_long().into());
         }
         let body = Limited::new(request.into_body(), api.limits.body_bytes_max);
         let body = match tokio::time::timeout(api.limits.body_timeout, body.collect()).await {

@@ -28,7 +28,12 @@ export function conformance(mode, args = [], port = 0) {
   const options = ["--mode", mode, "--port", String(port), ...args];
   return isReference
     ? start(process.execPath, [path("../reference/server.mjs"), ...options])
-    : start(join(examplesFolder(), "conformance"), options);
+    : example("conformance", options);
+}
+
+/** One of the programs of examples/. */
+export function example(name, args) {
+  return start(join(examplesFolder(), name), args);
 }
 
 /** The rooms server, with its data in the given folder. */

@@ -191,7 +191,8 @@ impl Socket {
         self.0.session.outbox.command(Command::Disconnected(self.clone())).ok();
     }
 
-    /// Closes the whole connection, with all namespaces of this client.
+    /// Closes the whole connection, with all namespaces of this client: `disconnect(true)` of the
+    /// official server.
     pub fn close(&self) {
         self.0.session.close(crate::DisconnectReason::ForcedServerClose);
     }

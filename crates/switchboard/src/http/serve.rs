@@ -86,9 +86,21 @@ where
     let (stop, stopped) = watch::channel(());
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
+    let mut closed = pin!(tokio::time::timeout(DRAIN, io.close()));
+    let mut is_closing = false;
     loop {
         let accepted = tokio::select! {
-            () = &mut shutdown => break,
+            () = &mut shutdown, if !is_closing => {
+                is_closing = true;
+                continue;
+            }
+            // Polling clients come for their last packets meanwhile, over new connections.
+            closed = &mut closed, if is_closing => {
+                if closed.is_err() {
+                    warn!("some sockets were not closed in time");
+                }
+                break;
+            }
             Some(_ended) = connections.join_next() => continue,
             accepted = listener.accept() => accepted,
         };
@@ -105,12 +117,9 @@ where
     }
     drop(listener);
     drop(stop);
-    let drained = async {
-        io.close().await;
-        while connections.join_next().await.is_some() {}
-    };
-    if tokio::time::timeout(DRAIN, drained).await.is_err() {
-        warn!("some connections were still open at the deadline");
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(DRAIN, ended).await.is_err() {
+        warn!("some requests were still under way at the deadline");
     }
     Ok(())
 }
@@ -184,5 +193,5 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 100;
 /// After an accept that failed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// For all connections to end after the shutdown began.
+/// For all sockets to close after the shutdown began, and then for all requests to end.
 const DRAIN: Duration = Duration::from_secs(10);

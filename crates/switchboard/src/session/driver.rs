@@ -145,7 +145,19 @@ impl Driver {
                 self.put_out(&socket);
                 Ok(())
             }
-            Command::Close(reason) => Err(End::by_us(reason)),
+            Command::Close(reason) => {
+                if reason == DisconnectReason::ForcedServerClose {
+                    // Told so, official clients do not come back by themselves.
+                    self.slots
+                        .iter()
+                        .filter(|it| it.is_live())
+                        .for_each(|it| it.socket.disconnect());
+                    for slot in &mut self.slots {
+                        slot.end(DisconnectReason::ServerNamespace);
+                    }
+                }
+                Err(End::by_us(reason))
+            }
             Command::SlowConsumer => Err(End::slow_consumer()),
         };
         if let Err(end) = obeyed {

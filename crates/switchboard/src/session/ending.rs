@@ -39,11 +39,12 @@ impl End {
 
     /// The application or the server wants it.
     pub(super) fn by_us(reason: DisconnectReason) -> Self {
-        let code = match reason {
-            DisconnectReason::ServerShuttingDown => ws::CloseCode::RESTART,
-            _ => ws::CloseCode::NORMAL,
-        };
-        Self::told(reason, code)
+        match reason {
+            DisconnectReason::ServerShuttingDown => Self::told(reason, ws::CloseCode::RESTART),
+            // A request that broke a rule: the answer to it has told the client already.
+            DisconnectReason::TransportError => Self::broken(),
+            _ => Self::told(reason, ws::CloseCode::NORMAL),
+        }
     }
 
     /// The client said goodbye.
@@ -67,8 +68,27 @@ impl End {
         Self { deliver: true, ..Self::silent(DisconnectReason::TransportError) }
     }
 
+    /// What came is no Engine.IO packet. A polling session is over at once, as in the official
+    /// server, whose next answer is `Session ID unknown`.
     pub(super) fn bad_packet() -> Self {
-        Self::told(DisconnectReason::ParseError, ws::CloseCode::PROTOCOL)
+        let told = Self::told(DisconnectReason::ParseError, ws::CloseCode::PROTOCOL);
+        Self { announce: false, ..told }
+    }
+
+    /// An Engine.IO packet that only servers send.
+    pub(super) fn wrong_direction() -> Self {
+        Self { reason: DisconnectReason::TransportError, ..Self::bad_packet() }
+    }
+
+    /// Whether the request that caused it is answered with an error. Others are answered as usual,
+    /// as by the official server.
+    pub(super) fn is_refusal(&self) -> bool {
+        self.reason == DisconnectReason::ParseError && self.code == Some(ws::CloseCode::POLICY)
+    }
+
+    pub(super) fn too_many_packets() -> Self {
+        let told = Self::told(DisconnectReason::ParseError, ws::CloseCode::POLICY);
+        Self { announce: false, ..told }
     }
 
     pub(super) fn bad_event(error: &sio::PeerError) -> Self {
@@ -116,6 +136,8 @@ impl End {
 pub(super) struct Closing {
     way: Way,
     until: Instant,
+    /// Our half of the stream has ended.
+    is_shut: bool,
 }
 
 #[expect(clippy::large_enum_variant, reason = "short-lived, and boxed by its owner")]
@@ -157,7 +179,16 @@ impl Closing {
         if !flushed.all {
             return Poll::Pending;
         }
-        while !link.ws.is_closed() {
+        loop {
+            if link.ws.is_closed() && !self.is_shut {
+                match link.poll_shutdown(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Err(_broken)) => return Poll::Ready(()),
+                    Poll::Ready(Ok(())) => self.is_shut = true,
+                }
+            }
+            // Read to its end: closing a stream with unread bytes resets it, and the peer would
+            // lose the close frame.
             let mut scratch = Scratch::borrow();
             let read = match link.poll_read(cx, scratch.bytes()) {
                 Poll::Pending => return Poll::Pending,
@@ -169,7 +200,6 @@ impl Closing {
             // Whatever comes now is of no interest, only the peer's close frame is.
             while let Ok(Some(_)) = link.ws.receive(&mut input, now, &mut ignored) {}
         }
-        link.poll_shutdown(cx).map(|_either_way| ())
     }
 }
 
@@ -200,7 +230,8 @@ impl Driver {
         };
         match way {
             Some((way, until)) => {
-                self.transport = TransportState::Closing(Box::new(Closing { way, until }));
+                self.transport =
+                    TransportState::Closing(Box::new(Closing { way, until, is_shut: false }));
             }
             None => self.gone(now),
         }
@@ -240,7 +271,8 @@ impl Driver {
     fn close_polling(&mut self, polling: &mut polling::Polling, end: End) -> Option<Way> {
         if !end.announce {
             // The client knows: it closed, or broke a rule. A waiting poll is freed.
-            polling.finish(if end.deliver { NOOP } else { CLOSE });
+            let client_closed = end.reason == DisconnectReason::TransportClose;
+            polling.finish(if client_closed { NOOP } else { CLOSE });
             return None;
         }
         let mut last = polling::encode(&self.session.outbox.take_packets(usize::MAX));

@@ -82,6 +82,9 @@ impl Driver {
         let received = self.receive_body(body, now, cx);
         let is_paused = self.is_paused();
         match &mut self.transport {
+            _ if received.as_ref().is_err_and(End::is_refusal) => {
+                reply.send(Reply::Refused).ok();
+            }
             // The client is told when its events have found room.
             TransportState::Polling(polling) if is_paused => polling.post = Some(reply),
             // Garbage is answered too: official clients learn of it by their next poll.
@@ -94,11 +97,11 @@ impl Driver {
 
     fn receive_body(&mut self, body: &[u8], now: Instant, cx: &mut Context<'_>) -> Result<(), End> {
         let body = std::str::from_utf8(body).map_err(|_not_text| End::bad_packet())?;
-        if body.is_empty() {
-            return Ok(());
-        }
         for record in eio::payload::decode(body, PACKETS_PER_BODY_MAX) {
-            let record = record.map_err(|_wrong| End::bad_packet())?;
+            let record = record.map_err(|wrong| match wrong {
+                eio::PeerError::TooManyPackets => End::too_many_packets(),
+                _ => End::bad_packet(),
+            })?;
             self.packet(record.packet(), now, cx)?;
         }
         Ok(())

@@ -97,7 +97,7 @@ impl Driver {
         if !sends.is_empty() {
             self.send_controls(&sends, now);
         }
-        match event.map_err(|_wrong| End::bad_packet())? {
+        match event.map_err(|_wrong| End::wrong_direction())? {
             Some(eio::Event::Message(data)) => self.socket_io(data, now, cx),
             Some(eio::Event::Close) => Err(End::peer_closed()),
             _ => Ok(()),

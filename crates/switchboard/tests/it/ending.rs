@@ -56,8 +56,9 @@ async fn every_end_has_its_official_reason() {
     socket.emit("last", ()).unwrap();
     socket.close();
     assert_eq!(client.text().await, r#"42/x,["last"]"#);
-    assert_eq!(client.close_code().await, Some(1000));
-    assert_eq!(within(reason.recv()).await, Some("forced server close"));
+    assert_eq!(client.text().await, "41/x,");
+    assert_eq!(client.receive().await, Message::Closed(Some(1000)));
+    assert_eq!(within(reason.recv()).await, Some("server namespace disconnect"));
 
     let (mut client, _) = Client::connect(&server).await;
     client.send("9").await;

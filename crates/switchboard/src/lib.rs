@@ -69,5 +69,5 @@ pub use id::Id;
 pub use namespace::Namespace;
 pub use server::{Server, ServerBuilder};
 pub use socket::Socket;
-pub use switchboard_sio::{Args as EmitArgs, Binary, Payload};
+pub use switchboard_sio::{Args as EmitArgs, Binary, Payload, RawArgs};
 pub use transport::Transport;

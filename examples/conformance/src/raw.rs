@@ -1,8 +1,7 @@
 //! Arguments as they came: what an echo sends back without looking inside.
 
 use serde::{Deserialize, Serialize};
-use switchboard::{Binary, Context, FromContext, Payload, Rejection};
-use switchboard_sio::RawArgs;
+use switchboard::{Binary, Context, FromContext, Payload, RawArgs, Rejection};
 
 /// An extractor for all arguments of an event, not decoded.
 pub(crate) struct Raw(Payload<'static>);

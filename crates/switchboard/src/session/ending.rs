@@ -143,8 +143,8 @@ pub(super) struct Closing {
 #[expect(clippy::large_enum_variant, reason = "short-lived, and boxed by its owner")]
 enum Way {
     WebSocket(Link),
-    /// What the next poll gets.
-    Polling(Option<Vec<u8>>),
+    /// What the next polls get, one body each.
+    Polling(VecDeque<Vec<u8>>),
 }
 
 impl Closing {
@@ -153,17 +153,16 @@ impl Closing {
     }
 
     pub(super) fn is_over(&self, now: Instant) -> bool {
-        self.until <= now || matches!(self.way, Way::Polling(None))
+        self.until <= now || matches!(&self.way, Way::Polling(bodies) if bodies.is_empty())
     }
 
     /// Gives the last packets to a poll that came in time.
-    pub(super) fn poll_request(&mut self, session: &Session, reply: oneshot::Sender<Reply>) {
+    pub(super) fn poll_request(&mut self, reply: oneshot::Sender<Reply>) {
         let reply_with = match &mut self.way {
-            Way::Polling(last) => last.take().map_or(Reply::Refused, Reply::Body),
+            Way::Polling(bodies) => bodies.pop_front().map_or(Reply::Refused, Reply::Body),
             Way::WebSocket(_) => Reply::Refused,
         };
         reply.send(reply_with).ok();
-        session.outbox.close();
     }
 
     /// Writes the rest, waits for the peer's close frame, and ends the stream.
@@ -275,18 +274,16 @@ impl Driver {
             polling.finish(if client_closed { NOOP } else { CLOSE });
             return None;
         }
-        let mut last = polling::encode(&self.session.outbox.take_packets(usize::MAX));
-        if !last.is_empty() {
-            last.push(switchboard_eio::payload::SEPARATOR);
-        }
-        last.extend_from_slice(CLOSE);
+        // The close packet comes alone: official clients look at it before they have looked at
+        // what stands in front of it in the same body.
+        let queued = polling::encode(&self.session.outbox.take_packets(usize::MAX));
+        let bodies = [queued, CLOSE.to_vec()];
+        let mut bodies: VecDeque<_> = bodies.into_iter().filter(|it| !it.is_empty()).collect();
         if let Some(poll) = polling.take_poll().filter(|it| !it.is_closed()) {
-            poll.send(Reply::Body(last)).ok();
-            polling.finish(CLOSE);
-            return None;
+            poll.send(Reply::Body(bodies.pop_front().unwrap_or_default())).ok();
         }
         polling.finish(CLOSE);
-        Some(Way::Polling(Some(last)))
+        (!bodies.is_empty()).then_some(Way::Polling(bodies))
     }
 }
 

@@ -57,7 +57,7 @@ impl Driver {
                 Ok(())
             }
             TransportState::Closing(closing) => {
-                closing.poll_request(&self.session, reply);
+                closing.poll_request(reply);
                 Ok(())
             }
             TransportState::WebSocket(_) | TransportState::Gone(_) => {
@@ -97,11 +97,13 @@ impl Driver {
 
     fn receive_body(&mut self, body: &[u8], now: Instant, cx: &mut Context<'_>) -> Result<(), End> {
         let body = std::str::from_utf8(body).map_err(|_not_text| End::bad_packet())?;
+        let separators = body.bytes().filter(|it| *it == eio::payload::SEPARATOR).count();
+        if PACKETS_PER_BODY_MAX <= separators {
+            // Seen before the first packet is handled, so that a body counts as a whole.
+            return Err(End::too_many_packets());
+        }
         for record in eio::payload::decode(body, PACKETS_PER_BODY_MAX) {
-            let record = record.map_err(|wrong| match wrong {
-                eio::PeerError::TooManyPackets => End::too_many_packets(),
-                _ => End::bad_packet(),
-            })?;
+            let record = record.map_err(|_wrong| End::bad_packet())?;
             self.packet(record.packet(), now, cx)?;
         }
         Ok(())

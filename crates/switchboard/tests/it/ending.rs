@@ -39,6 +39,7 @@ async fn every_end_has_its_official_reason() {
     client.send("1").await;
     assert_eq!(client.close_code().await, Some(1000));
     assert_eq!(within(reason.recv()).await, Some("transport close"));
+    drop(client);
 
     let (mut client, id) = Client::connect(&server).await;
     let socket = io.of("/").socket(&id).unwrap();
@@ -58,15 +59,22 @@ async fn every_end_has_its_official_reason() {
     assert_eq!(client.text().await, r#"42/x,["last"]"#);
     assert_eq!(client.text().await, "41/x,");
     assert_eq!(client.receive().await, Message::Closed(Some(1000)));
+    drop(client);
     assert_eq!(within(reason.recv()).await, Some("server namespace disconnect"));
 
     let (mut client, _) = Client::connect(&server).await;
     client.send("9").await;
     assert_eq!(client.close_code().await, Some(1002));
     assert_eq!(within(reason.recv()).await, Some("parse error"));
+    drop(client);
 
     let (mut client, _) = Client::connect(&server).await;
-    let (code, ()) = tokio::join!(client.close_code(), server.stop());
+    let closing = async {
+        let code = client.close_code().await;
+        drop(client);
+        code
+    };
+    let (code, ()) = tokio::join!(closing, server.stop());
     assert_eq!(code, Some(1012));
     assert_eq!(within(reason.recv()).await, Some("server shutting down"));
 }

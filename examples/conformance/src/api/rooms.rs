@@ -2,8 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use switchboard::{Ack, Args, Broadcast, Data, Namespace, Socket};
-use switchboard_sio::RawArgs;
+use switchboard::{Ack, Args, Broadcast, Data, Namespace, RawArgs, Socket};
 
 use crate::raw::Any;
 

@@ -220,8 +220,9 @@ impl Socket {
         let mut text = vec![b'4'];
         switchboard_sio::encode::connect(self.namespace(), self.0.id.as_str(), &mut text);
         self.0.session.outbox.push(&text, &[]);
-        self.0.is_connected.store(true, Ordering::Release);
+        // Only then may somebody disconnect it, who would otherwise leave it in the namespace.
         self.0.namespace.add(self);
+        self.0.is_connected.store(true, Ordering::Release);
     }
 
     /// Leaves the rooms and the namespace; pending acks end.

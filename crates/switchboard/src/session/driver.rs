@@ -261,7 +261,11 @@ impl Driver {
                 self.session.outbox.take_chunks(link.writing());
                 link.poll_flush(cx)
             }
-            TransportState::Polling(_) => {
+            TransportState::Polling(polling) => {
+                if polling.hold_poll() {
+                    cx.waker().wake_by_ref();
+                    return true;
+                }
                 self.answer_poll(now);
                 if let Err(end) = self.watch_poll(cx) {
                     self.end(end, now);

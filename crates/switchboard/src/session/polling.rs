@@ -19,6 +19,8 @@ pub(super) struct Polling {
     poll: Option<oneshot::Sender<Reply>>,
     /// A POST whose events fill a socket's queue: its answer waits, which slows the client down.
     post: Option<oneshot::Sender<Reply>>,
+    /// A POST was answered in this turn.
+    was_posted: bool,
 }
 
 impl Polling {
@@ -26,6 +28,14 @@ impl Polling {
     pub(super) fn finish(&mut self, last: &[u8]) {
         answer(&mut self.poll, last.to_vec());
         self.release_post();
+    }
+
+    /// Whether a waiting poll should be answered in the next turn only.
+    ///
+    /// A POST is answered before the poll that it causes, as by the official server: clients that
+    /// write and read in different threads may otherwise see the effect before the cause is done.
+    pub(super) fn hold_poll(&mut self) -> bool {
+        std::mem::take(&mut self.was_posted)
     }
 
     pub(super) fn take_poll(&mut self) -> Option<oneshot::Sender<Reply>> {
@@ -81,6 +91,9 @@ impl Driver {
         };
         let received = self.receive_body(body, now, cx);
         let is_paused = self.is_paused();
+        if let TransportState::Polling(polling) = &mut self.transport {
+            polling.was_posted = true;
+        }
         match &mut self.transport {
             _ if received.as_ref().is_err_and(End::is_refusal) => {
                 reply.send(Reply::Refused).ok();

@@ -24,6 +24,11 @@ pub(crate) fn cpp_compiler() -> Result {
     if program("c++").is_some() { Ok(()) } else { apt(&["g++"]) }
 }
 
+/// The program `kill`, with which tests send signals to servers. Minimal installations lack it.
+pub(crate) fn kill() -> Result {
+    if program("kill").is_some() { Ok(()) } else { apt(&["procps"]) }
+}
+
 /// A browser without a window. Gives its path.
 pub(crate) fn chromium() -> Result<PathBuf> {
     let found = || CHROMIUM_NAMES.iter().find_map(|it| program(it));

@@ -123,6 +123,7 @@ fn judge(summary: Option<Count>, is_good: bool) -> (Count, Option<&'static str>)
 
 fn rust(_length: Length) -> Result<Vec<Command>> {
     install::c_compiler()?;
+    install::kill()?;
     let mut tests = workspace::cargo();
     tests.args(["test", "--workspace", "--no-fail-fast"]);
     Ok(vec![tests])

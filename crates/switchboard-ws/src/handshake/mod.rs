@@ -6,7 +6,7 @@
 //!
 //! Spec: RFC 6455, sections 4.1 (client) and 4.2 (server).
 
-mod list;
+pub(crate) mod list;
 mod request;
 mod response;
 mod value;

@@ -14,6 +14,7 @@
 )]
 
 mod attacks;
+mod deflate;
 mod every_case;
 mod handshake;
 mod peer;

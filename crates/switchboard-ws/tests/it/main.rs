@@ -17,6 +17,7 @@ mod attacks;
 mod deflate;
 mod every_case;
 mod handshake;
+mod negotiation;
 mod peer;
 mod rules;
 mod splits;

@@ -14,10 +14,12 @@
 )]
 
 mod attacks;
+mod compression;
 mod deflate;
 mod every_case;
 mod handshake;
 mod negotiation;
+mod oracle;
 mod peer;
 mod rules;
 mod splits;

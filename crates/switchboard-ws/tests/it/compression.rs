@@ -46,7 +46,7 @@ fn json(bytes: usize, seed: usize) -> String {
 }
 
 /// Bytes that do not compress.
-fn noise(len: usize) -> Vec<u8> {
+pub(crate) fn noise(len: usize) -> Vec<u8> {
     let mut state = 0x2545_F491_4F6C_DD1D_u64;
     let next = |_| {
         state ^= state << 13;

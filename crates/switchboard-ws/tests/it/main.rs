@@ -14,6 +14,7 @@
 )]
 
 mod attacks;
+mod bombs;
 mod compression;
 mod deflate;
 mod every_case;

@@ -66,12 +66,13 @@ struct Code {
 }
 
 fn code(lengths: &[usize]) -> Code {
-    let mut counts = [0; 16];
     let mut symbols = Vec::new();
-    for len in 1..16 {
-        let with = lengths.iter().enumerate().filter(|it| *it.1 == len).map(|it| it.0);
-        symbols.extend(with.inspect(|_| counts[len] += 1));
-    }
+    let counts = std::array::from_fn(|len| {
+        let before = symbols.len();
+        let with = lengths.iter().enumerate().filter(|it| 0 < len && *it.1 == len);
+        symbols.extend(with.map(|it| it.0));
+        symbols.len() - before
+    });
     Code { counts, symbols }
 }
 

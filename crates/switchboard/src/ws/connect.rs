@@ -61,7 +61,7 @@ pub fn connect(url: impl Into<String>) -> Connect {
         url: url.into(),
         headers: HeaderMap::new(),
         bad_header: None,
-        protocols: Vec::new(),
+        protocols: None,
         options: Options::default(),
         proxy: Choice::Direct,
         tls_config: None,
@@ -79,7 +79,8 @@ pub struct Connect {
     headers: HeaderMap,
     /// The first header that could not be added, told when awaited.
     bad_header: Option<String>,
-    protocols: Vec<String>,
+    /// Those of the options unless told otherwise.
+    protocols: Option<Vec<String>>,
     options: Options,
     proxy: Choice,
     tls_config: Option<Arc<ClientConfig>>,
@@ -121,10 +122,10 @@ impl Connect {
         self.header(header::ORIGIN, origin)
     }
 
-    /// The subprotocols to offer, the best first. None by default. The server chooses at most one
-    /// of them: [`WebSocket::protocol`].
+    /// The subprotocols to offer, the best first; by default those of the options, which are none.
+    /// The server chooses at most one of them: [`WebSocket::protocol`].
     pub fn protocols(mut self, protocols: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.protocols = protocols.into_iter().map(Into::into).collect();
+        self.protocols = Some(protocols.into_iter().map(Into::into).collect());
         self
     }
 
@@ -172,10 +173,12 @@ impl Connect {
         if let Some(name) = self.bad_header {
             return Err(ConnectError::BadHeader { name });
         }
-        check_protocols(&self.protocols)?;
-        let offer = Offer::new(self.protocols, self.options.deflate);
+        let protocols = self.protocols.unwrap_or_else(|| self.options.protocols.clone());
+        check_protocols(&protocols)?;
+        let offer = Offer::new(protocols, self.options.deflate);
         let request = offer.request(&target, &self.headers)?;
         let proxy = self.proxy.for_target(&target)?;
+        let tls_name = if target.is_tls { Some(tls::name(&target.endpoint.host)?) } else { None };
         let dialling = async {
             match &proxy {
                 Some(proxy) => proxy.dial(&target.endpoint, deadline).await,
@@ -183,8 +186,8 @@ impl Connect {
             }
         };
         let stream = in_time(deadline, dialling).await?;
-        let answer = if target.is_tls {
-            let securing = tls::secure(stream, &target.endpoint.host, self.tls_config);
+        let answer = if let Some(name) = tls_name {
+            let securing = tls::secure(stream, name, self.tls_config);
             let stream = in_time(deadline, securing).await?;
             handshake::exchange(stream, request, deadline).await?
         } else {

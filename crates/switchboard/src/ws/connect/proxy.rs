@@ -69,7 +69,12 @@ impl Proxy {
         if let Some(credentials) = &self.credentials {
             request.headers_mut().insert(PROXY_AUTHORIZATION, credentials.clone());
         }
-        match handshake::exchange(stream, request, deadline).await? {
+        let answer = handshake::exchange(stream, request, deadline).await;
+        let answer = answer.map_err(|error| match error {
+            ConnectError::NotHttp(_) => ConnectError::Proxy { status: None },
+            other => other,
+        });
+        match answer? {
             Answer::Switched(_head, upgraded) => {
                 let io = upgraded.downcast::<TokioIo<TcpStream>>();
                 let parts = io.map_err(|_| ConnectError::Proxy { status: None })?;

@@ -19,14 +19,18 @@ use tokio_rustls::rustls::{ClientConfig, Error};
 
 use super::ConnectError;
 
-/// Secures a connection to `host`, whose certificate must be valid for that very name or address.
+/// The name or the address that the certificate of `host` must be valid for.
+pub(super) fn name(host: &str) -> Result<ServerName<'static>, ConnectError> {
+    let name = ServerName::try_from(host.to_owned());
+    name.map_err(|_| ConnectError::BadUrl("no certificate can name such a host"))
+}
+
+/// Secures a connection to the server of this name.
 pub(super) async fn secure(
     stream: TcpStream,
-    host: &str,
+    name: ServerName<'static>,
     config: Option<Arc<ClientConfig>>,
 ) -> Result<TlsStream<TcpStream>, ConnectError> {
-    let name = ServerName::try_from(host.to_owned());
-    let name = name.map_err(|_| ConnectError::BadUrl("no certificate can name such a host"))?;
     let config = match config {
         Some(config) => for_http1(config),
         None => platform_config().await?,

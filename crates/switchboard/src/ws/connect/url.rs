@@ -186,7 +186,7 @@ mod tests {
         assert_eq!(target.is_tls, is_tls, "{url}");
         assert_eq!(target.endpoint.authority(), authority, "{url}");
         assert_eq!(target.host_header(), host_header, "{url}");
-        assert_eq!(target.path, path, "{url}");
+        assert_eq!(target.path.to_string(), path, "{url}");
     }
 
     #[test]

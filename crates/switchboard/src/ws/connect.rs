@@ -11,17 +11,20 @@ mod dial;
 mod error;
 mod handshake;
 mod proxy;
+#[cfg(feature = "tls")]
 mod tls;
 mod url;
 
 use std::collections::HashSet;
 use std::pin::Pin;
+#[cfg(feature = "tls")]
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+#[cfg(feature = "tls")]
+use rustls::ClientConfig;
 use tokio::time::{Instant, timeout_at};
-use tokio_rustls::rustls::ClientConfig;
 
 pub use error::ConnectError;
 use handshake::{Answer, Offer};
@@ -64,6 +67,7 @@ pub fn connect(url: impl Into<String>) -> Connect {
         protocols: None,
         options: Options::default(),
         proxy: Choice::Direct,
+        #[cfg(feature = "tls")]
         tls_config: None,
         timeout: Duration::from_secs(10),
     }
@@ -83,6 +87,7 @@ pub struct Connect {
     protocols: Option<Vec<String>>,
     options: Options,
     proxy: Choice,
+    #[cfg(feature = "tls")]
     tls_config: Option<Arc<ClientConfig>>,
     timeout: Duration,
 }
@@ -155,6 +160,7 @@ impl Connect {
     /// Judges certificates by this configuration instead of the platform's, for a private
     /// authority, say, or for a certificate of the client's own. Whatever it says about ALPN,
     /// `http/1.1` is offered.
+    #[cfg(feature = "tls")]
     pub fn tls_config(mut self, config: Arc<ClientConfig>) -> Self {
         self.tls_config = Some(config);
         self
@@ -178,7 +184,12 @@ impl Connect {
         let offer = Offer::new(protocols, self.options.deflate);
         let request = offer.request(&target, &self.headers)?;
         let proxy = self.proxy.for_target(&target)?;
+        #[cfg(feature = "tls")]
         let tls_name = if target.is_tls { Some(tls::name(&target.endpoint.host)?) } else { None };
+        #[cfg(not(feature = "tls"))]
+        if target.is_tls {
+            return Err(ConnectError::BadUrl("wss needs the cargo feature `tls`"));
+        }
         let dialling = async {
             match &proxy {
                 Some(proxy) => proxy.dial(&target.endpoint, deadline).await,
@@ -186,19 +197,24 @@ impl Connect {
             }
         };
         let stream = in_time(deadline, dialling).await?;
-        let answer = if let Some(name) = tls_name {
+        #[cfg(feature = "tls")]
+        if let Some(name) = tls_name {
             let securing = tls::secure(stream, name, self.tls_config);
             let stream = in_time(deadline, securing).await?;
-            handshake::exchange(stream, request, deadline).await?
-        } else {
-            handshake::exchange(stream, request, deadline).await?
-        };
-        match answer {
-            Answer::Plain(response) => Err(ConnectError::Refused(response)),
-            Answer::Switched(head, io) => {
-                let accepted = offer.judge(&head)?;
-                Ok(WebSocket::client(io, accepted.agreement, accepted.protocol, &self.options))
-            }
+            let answer = handshake::exchange(stream, request, deadline).await?;
+            return opened(answer, &offer, self.options);
+        }
+        opened(handshake::exchange(stream, request, deadline).await?, &offer, self.options)
+    }
+}
+
+/// The WebSocket behind a server's answer, if it opens one.
+fn opened(answer: Answer, offer: &Offer, options: Options) -> Result<WebSocket, ConnectError> {
+    match answer {
+        Answer::Plain(response) => Err(ConnectError::Refused(response)),
+        Answer::Switched(head, io) => {
+            let accepted = offer.judge(&head)?;
+            Ok(WebSocket::client(io, accepted.agreement, accepted.protocol, &options))
         }
     }
 }

@@ -7,7 +7,6 @@ use crate::ws::deflate::BadExtension;
 use bytes::Bytes;
 use http::Response;
 use switchboard_ws::handshake::BadResponse;
-use tokio_rustls::rustls;
 
 /// Why [`connect`](super::connect) failed.
 ///
@@ -42,6 +41,7 @@ pub enum ConnectError {
         status: Option<http::StatusCode>,
     },
     /// The server's certificate is not to be trusted, for this reason.
+    #[cfg(feature = "tls")]
     Certificate(rustls::CertificateError),
     /// The server does not speak TLS, or not in a way that is safe; or the platform has no roots.
     /// The inner error is a `rustls::Error` unless the connection broke.
@@ -76,6 +76,7 @@ impl fmt::Display for ConnectError {
                 write!(f, "the proxy opened no tunnel: {status}")
             }
             Self::Proxy { status: None } => f.write_str("the proxy's answer makes no sense"),
+            #[cfg(feature = "tls")]
             Self::Certificate(error) => write!(f, "the server's certificate is bad: {error}"),
             Self::Tls(error) => write!(f, "TLS failed: {error}"),
             Self::Refused(response) => write!(f, "the server answered {}", response.status()),

@@ -17,7 +17,6 @@ mod url;
 
 use std::collections::HashSet;
 use std::pin::Pin;
-#[cfg(feature = "tls")]
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +30,8 @@ use handshake::{Answer, Offer};
 use proxy::Choice;
 use url::Target;
 
+use super::mask_key::mask_key;
+use super::server::open_client;
 use super::{Options, WebSocket};
 
 /// Connects to the WebSocket at `url` when the result is awaited.
@@ -181,7 +182,7 @@ impl Connect {
         }
         let protocols = self.protocols.unwrap_or_else(|| self.options.protocols.clone());
         check_protocols(&protocols)?;
-        let offer = Offer::new(protocols, self.options.deflate);
+        let offer = Offer::new(protocols);
         let request = offer.request(&target, &self.headers)?;
         let proxy = self.proxy.for_target(&target)?;
         #[cfg(feature = "tls")]
@@ -214,7 +215,8 @@ fn opened(answer: Answer, offer: &Offer, options: Options) -> Result<WebSocket, 
         Answer::Plain(response) => Err(ConnectError::Refused(response)),
         Answer::Switched(head, io) => {
             let accepted = offer.judge(&head)?;
-            Ok(WebSocket::client(io, accepted.agreement, accepted.protocol, &options))
+            let options = Arc::new(options);
+            Ok(open_client(io, mask_key, accepted.protocol.as_deref(), &options))
         }
     }
 }

@@ -19,3 +19,8 @@ mod plain_ending;
 mod polling;
 mod pressure;
 mod rooms;
+mod ws_client;
+mod ws_client_evil;
+mod ws_client_proxy;
+#[cfg(feature = "tls")]
+mod ws_client_tls;

@@ -17,8 +17,8 @@ pub(crate) struct Scripted {
 }
 
 impl Scripted {
-    /// Answers the head of a request with what `answer` makes of it, and then takes whatever
-    /// comes until the client ends the connection.
+    /// Answers the head of a request with what `answer` makes of it, and hangs up when the client
+    /// says something more, which can only be its goodbye, or ends the connection.
     pub(crate) async fn start<A>(answer: impl FnOnce(&str) -> A + Send + 'static) -> Self
     where
         A: AsRef<[u8]> + Send,
@@ -30,7 +30,7 @@ impl Scripted {
             let head = read_head(&mut stream).await;
             // The client may be gone before it has taken everything.
             stream.write_all(answer(&head).as_ref()).await.ok();
-            while stream.read(&mut [0; 1024]).await.is_ok_and(|it| it != 0) {}
+            stream.read(&mut [0; 1024]).await.ok();
             head
         });
         Self { address, head }

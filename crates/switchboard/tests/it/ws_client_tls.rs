@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
-use switchboard::ws::{self, ConnectError};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{
     CertificateError, ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion, version,
 };
+use switchboard::ws::{self, ConnectError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
 use crate::client::within;
 use crate::ws_client::{Scripted, read_head, switching};
@@ -106,7 +106,8 @@ async fn start(tls: impl Into<Tls>) -> Running {
         let head = read_head(&mut stream).await;
         stream.write_all(switching(&head, "").as_bytes()).await?;
         stream.write_all(b"\x81\x05hello").await?;
-        while stream.read(&mut [0; 1024]).await? != 0 {}
+        // The client's goodbye.
+        stream.read(&mut [0; 1024]).await?;
         Ok(alpn)
     });
     Running { port, served }
@@ -143,10 +144,8 @@ async fn a_server_of_a_trusted_authority_is_spoken_to_in_http1() {
         let mut socket = server.connect(host, Some(authority.trusted())).await.unwrap();
         assert_eq!(within(socket.recv()).await.unwrap(), Some("hello".into()));
         drop(socket);
-        // Whether the client says goodbye to TLS too is not the point here.
-        if let Ok(alpn) = within(server.served).await.unwrap() {
-            assert_eq!(alpn.as_deref(), Some(&b"http/1.1"[..]));
-        }
+        let alpn = within(server.served).await.unwrap().unwrap();
+        assert_eq!(alpn.as_deref(), Some(&b"http/1.1"[..]));
     }
 }
 

@@ -25,7 +25,6 @@ use tokio::time::{Instant, timeout_at};
 
 use super::ConnectError;
 use super::url::Target;
-use crate::ws::deflate::{self, Agreement, Config};
 
 /// What an HTTP server made of a request to change the protocol.
 pub(super) enum Answer {
@@ -40,23 +39,21 @@ pub(super) enum Answer {
 pub(super) struct Offer {
     pub(super) key: String,
     pub(super) protocols: Vec<String>,
-    pub(super) deflate: Option<Config>,
 }
 
 /// What both sides agreed on.
 pub(super) struct Accepted {
     pub(super) protocol: Option<String>,
-    pub(super) agreement: Option<Agreement>,
 }
 
 impl Offer {
     /// An offer under a fresh key.
-    pub(super) fn new(protocols: Vec<String>, deflate: Option<Config>) -> Self {
+    pub(super) fn new(protocols: Vec<String>) -> Self {
         let mut random = [0; 16];
         // Whoever knows the key beforehand could prepare an answer for a cache.
         #[expect(clippy::expect_used, reason = "an OS without random numbers cannot mask either")]
         getrandom::fill(&mut random).expect("the operating system gives random numbers");
-        Self { key: switchboard_ws::handshake::key(random), protocols, deflate }
+        Self { key: switchboard_ws::handshake::key(random), protocols }
     }
 
     /// The request for `target` with the caller's `headers`, which hold nothing that stands here.
@@ -80,11 +77,6 @@ impl Offer {
             let value = written(&name, self.protocols.join(", "))?;
             all.insert(name, value);
         }
-        if let Some(config) = &self.deflate {
-            let name = header::SEC_WEBSOCKET_EXTENSIONS;
-            let value = written(&name, deflate::offer(config))?;
-            all.insert(name, value);
-        }
         if let Some(credentials) = &target.credentials {
             all.insert(header::AUTHORIZATION, credentials.clone());
         }
@@ -102,23 +94,12 @@ impl Offer {
         if head.version != Version::HTTP_11 {
             return Err(ConnectError::BadAnswer(BadResponse::NotWebsocket));
         }
-        let agreement = match &self.deflate {
-            Some(config) => {
-                let values = head.headers.get_all(header::SEC_WEBSOCKET_EXTENSIONS);
-                let values = values.iter().map(HeaderValue::as_bytes);
-                deflate::accept(config, values).map_err(ConnectError::BadExtension)?
-            }
-            None => None,
-        };
         let protocols: Vec<&str> = self.protocols.iter().map(String::as_str).collect();
         let headers = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        let is_judged = self.deflate.is_some();
-        let headers =
-            headers.filter(|(name, _)| !is_judged || header::SEC_WEBSOCKET_EXTENSIONS != *name);
         let status = head.status.as_u16();
         let protocol = check_response(status, &self.key, &protocols, headers);
         let protocol = protocol.map_err(ConnectError::BadAnswer)?.map(str::to_owned);
-        Ok(Accepted { protocol, agreement })
+        Ok(Accepted { protocol })
     }
 }
 

@@ -56,13 +56,12 @@ impl Room {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::io::Result<()> {
     let room = Room::default();
-    // Who was silent for 5 s gets a ping; who does not even answer that within 5 s is gone. The
-    // default is 25 s and 20 s.
-    let heartbeat = Some((Duration::from_secs(5), Duration::from_secs(5)));
+    // Who was silent for 2 s gets a ping; who does not even answer that within 2 s is gone. So
+    // short that one can watch it: the default is 25 s and 20 s.
+    let heartbeat = Some((Duration::from_secs(2), Duration::from_secs(2)));
     let options = Options::new().heartbeat(heartbeat).message_bytes_max(4096);
-    let chat = ws::Server::with_options(options, async move |socket: WebSocket| {
-        room.visit(socket).await
-    });
+    let chat =
+        ws::Server::with_options(options, async move |socket: WebSocket| room.visit(socket).await);
 
     let app = Router::new()
         .route("/", get(async || Html(include_str!("page.html"))))

@@ -182,7 +182,7 @@ impl Connect {
         }
         let protocols = self.protocols.unwrap_or_else(|| self.options.protocols.clone());
         check_protocols(&protocols)?;
-        let offer = Offer::new(protocols);
+        let offer = Offer::new(protocols, None);
         let request = offer.request(&target, &self.headers)?;
         let proxy = self.proxy.for_target(&target)?;
         #[cfg(feature = "tls")]

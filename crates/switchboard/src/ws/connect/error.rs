@@ -5,6 +5,7 @@ use std::io;
 
 use bytes::Bytes;
 use http::Response;
+use switchboard_ws::deflate::BadExtension;
 use switchboard_ws::handshake::BadResponse;
 
 /// Why [`connect`](super::connect) failed.
@@ -51,6 +52,9 @@ pub enum ConnectError {
     Refused(Box<Response<Bytes>>),
     /// The server answered 101, but not to this handshake.
     BadAnswer(BadResponse),
+    /// The server answered with an extension that was not offered, or with parameters that are
+    /// not allowed.
+    BadExtension(BadExtension),
     /// What the server said is not HTTP/1.1, or its head is above 16 KiB or 100 headers.
     NotHttp(Box<dyn std::error::Error + Send + Sync>),
     /// The connection ended before the answer was there.
@@ -77,6 +81,7 @@ impl fmt::Display for ConnectError {
             Self::Tls(error) => write!(f, "TLS failed: {error}"),
             Self::Refused(response) => write!(f, "the server answered {}", response.status()),
             Self::BadAnswer(error) => error.fmt(f),
+            Self::BadExtension(error) => error.fmt(f),
             Self::NotHttp(error) => write!(f, "the server's answer is not HTTP/1.1: {error}"),
             Self::Lost(error) => write!(f, "the connection ended before the answer: {error}"),
             Self::Timeout => f.write_str("the handshake took too long"),
@@ -92,6 +97,7 @@ impl std::error::Error for ConnectError {
             | Self::Tls(error)
             | Self::Lost(error) => Some(error),
             Self::BadAnswer(error) => Some(error),
+            Self::BadExtension(error) => Some(error),
             Self::NotHttp(error) => Some(&**error),
             _ => None,
         }

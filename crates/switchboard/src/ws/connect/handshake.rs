@@ -19,6 +19,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use switchboard_ws::deflate::{self, Agreement, Config};
 use switchboard_ws::handshake::{BadResponse, check_response};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
@@ -39,21 +40,23 @@ pub(super) enum Answer {
 pub(super) struct Offer {
     pub(super) key: String,
     pub(super) protocols: Vec<String>,
+    pub(super) deflate: Option<Config>,
 }
 
 /// What both sides agreed on.
 pub(super) struct Accepted {
     pub(super) protocol: Option<String>,
+    pub(super) agreement: Option<Agreement>,
 }
 
 impl Offer {
     /// An offer under a fresh key.
-    pub(super) fn new(protocols: Vec<String>) -> Self {
+    pub(super) fn new(protocols: Vec<String>, deflate: Option<Config>) -> Self {
         let mut random = [0; 16];
         // Whoever knows the key beforehand could prepare an answer for a cache.
         #[expect(clippy::expect_used, reason = "an OS without random numbers cannot mask either")]
         getrandom::fill(&mut random).expect("the operating system gives random numbers");
-        Self { key: switchboard_ws::handshake::key(random), protocols }
+        Self { key: switchboard_ws::handshake::key(random), protocols, deflate }
     }
 
     /// The request for `target` with the caller's `headers`, which hold nothing that stands here.
@@ -77,6 +80,11 @@ impl Offer {
             let value = written(&name, self.protocols.join(", "))?;
             all.insert(name, value);
         }
+        if let Some(config) = &self.deflate {
+            let name = header::SEC_WEBSOCKET_EXTENSIONS;
+            let value = written(&name, deflate::offer(config))?;
+            all.insert(name, value);
+        }
         if let Some(credentials) = &target.credentials {
             all.insert(header::AUTHORIZATION, credentials.clone());
         }
@@ -94,12 +102,23 @@ impl Offer {
         if head.version != Version::HTTP_11 {
             return Err(ConnectError::BadAnswer(BadResponse::NotWebsocket));
         }
+        let agreement = match &self.deflate {
+            Some(config) => {
+                let values = head.headers.get_all(header::SEC_WEBSOCKET_EXTENSIONS);
+                let values = values.iter().map(HeaderValue::as_bytes);
+                deflate::accept(config, values).map_err(ConnectError::BadExtension)?
+            }
+            None => None,
+        };
         let protocols: Vec<&str> = self.protocols.iter().map(String::as_str).collect();
         let headers = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let is_judged = self.deflate.is_some();
+        let headers =
+            headers.filter(|(name, _)| !is_judged || header::SEC_WEBSOCKET_EXTENSIONS != *name);
         let status = head.status.as_u16();
         let protocol = check_response(status, &self.key, &protocols, headers);
         let protocol = protocol.map_err(ConnectError::BadAnswer)?.map(str::to_owned);
-        Ok(Accepted { protocol })
+        Ok(Accepted { protocol, agreement })
     }
 }
 
@@ -202,3 +221,67 @@ const HEADERS_MAX: usize = 100;
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// For the body of a refusal once its head is there.
 const BODY_PATIENCE: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a client that offers compression makes of an answer with these extensions.
+    fn judge(config: Option<Config>, extensions: &[&str]) -> Result<Accepted, ConnectError> {
+        let offer = Offer::new(Vec::new(), config);
+        let mut answer = Response::builder()
+            .status(101)
+            .header("upgrade", "websocket")
+            .header("connection", "Upgrade")
+            .header("sec-websocket-accept", switchboard_ws::handshake::accept_value(&offer.key));
+        for extension in extensions {
+            answer = answer.header("sec-websocket-extensions", *extension);
+        }
+        offer.judge(&answer.body(()).unwrap().into_parts().0)
+    }
+
+    #[test]
+    fn compression_is_agreed_on_or_not() {
+        let config = Some(Config::default());
+        assert!(judge(config, &[]).unwrap().agreement.is_none());
+        let answer = "permessage-deflate; server_no_context_takeover; server_max_window_bits=10";
+        let agreement = judge(config, &[answer]).unwrap().agreement.unwrap();
+        assert_eq!(agreement.server_max_window_bits(), 10);
+    }
+
+    /// A server's word about its window has ended clients before now (threat row W3).
+    #[test]
+    fn parameters_that_a_server_must_not_choose_are_an_error() {
+        for extensions in [
+            &["permessage-deflate; server_max_window_bits=7"][..],
+            &["permessage-deflate; server_max_window_bits=16"],
+            &["permessage-deflate; server_max_window_bits=0"],
+            &["permessage-deflate; server_max_window_bits=-1"],
+            &["permessage-deflate; server_max_window_bits=99999999999999999999"],
+            &["permessage-deflate; server_max_window_bits="],
+            &["permessage-deflate; server_max_window_bits"],
+            &["permessage-deflate; server_max_window_bits=010"],
+            &["permessage-deflate; client_max_window_bits=16"],
+            &["permessage-deflate; client_max_window_bits"],
+            &["permessage-deflate; mystery=1"],
+            &["permessage-deflate; server_no_context_takeover=1"],
+            &["permessage-deflate, permessage-deflate"],
+            &["permessage-deflate", "permessage-deflate"],
+            &["x-webkit-deflate-frame"],
+            &["permessage-deflate;;"],
+            &["\"permessage-deflate\""],
+            &[";"],
+        ] {
+            let judged = judge(Some(Config::default()), extensions);
+            let is_refused = matches!(judged, Err(ConnectError::BadExtension(_)));
+            assert!(is_refused, "{extensions:?}");
+        }
+    }
+
+    #[test]
+    fn without_an_offer_every_extension_is_an_error() {
+        let judged = judge(None, &["permessage-deflate"]);
+        let expected = BadResponse::UnofferedExtension;
+        assert!(matches!(judged, Err(ConnectError::BadAnswer(it)) if it == expected));
+    }
+}

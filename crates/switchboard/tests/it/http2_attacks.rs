@@ -54,7 +54,8 @@ async fn streams_that_make_us_reset_them_end_the_connection() {
         let head = frame(HEADERS, END_HEADERS, stream, &request("POST", &[]));
         [head, frame(WINDOW_UPDATE, 0, stream, &[0x7f, 0xff, 0xff, 0xff])].concat()
     };
-    let attacks: [(&dyn Fn(u32) -> Vec<u8>, u32); 2] = [
+    type Attack<'a> = (&'a dyn Fn(u32) -> Vec<u8>, u32);
+    let attacks: [Attack<'_>; 2] = [
         // h2 takes no second chance here.
         (&body_after_its_end, PROTOCOL_ERROR),
         (&window_beyond_its_limit, ENHANCE_YOUR_CALM),

@@ -20,3 +20,5 @@ mod http2_client;
 mod polling;
 mod pressure;
 mod rooms;
+#[cfg(feature = "tls")]
+mod tls;

@@ -99,8 +99,7 @@ where
             };
         }
         let streams = Streams::new();
-        let idle = streams.idle();
-        let builder = http2::builder(streams, settings.streams_max);
+        let builder = http2::builder(streams.clone(), settings.streams_max);
         let mut connection = pin!(builder.serve_connection(stream, service));
         tokio::select! {
             served = connection.as_mut() => served,
@@ -108,9 +107,13 @@ where
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
-            () = idle => {
+            () = streams.idle(http2::FIRST_REQUEST_WAIT, http2::IDLE_WAIT) => {
                 connection.as_mut().graceful_shutdown();
-                tokio::time::timeout(GOODBYE_WAIT, connection).await.unwrap_or(Ok(()))
+                tokio::select! {
+                    served = connection => served,
+                    // What the client has asked for meanwhile is still answered.
+                    () = streams.idle(GOODBYE_WAIT, GOODBYE_WAIT) => Ok(()),
+                }
             }
         }
     }

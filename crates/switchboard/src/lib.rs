@@ -39,6 +39,7 @@
 
 mod ack;
 mod broadcast;
+mod chunks;
 mod engine;
 mod error;
 mod extract;
@@ -57,6 +58,9 @@ mod state;
 mod sync;
 mod transport;
 mod wheel;
+mod writing;
+
+pub mod ws;
 
 pub use crate::http::service::{Layer, Layered, Service};
 #[cfg(feature = "tls")]

@@ -24,7 +24,7 @@ use super::connection::{Connection, Settings};
 use super::http2;
 #[cfg(feature = "tls")]
 use super::tls::Acceptor;
-use crate::Server;
+use crate::{Server, ws};
 
 /// The address of the other end of a connection, as a request extension.
 ///
@@ -112,7 +112,8 @@ where
 /// ```
 #[derive(Clone, Debug)]
 pub struct Serve<S = NotFound> {
-    io: Server,
+    io: Option<Server>,
+    acceptors: Vec<ws::Acceptor>,
     app: S,
     streams_max: u32,
     #[cfg(feature = "tls")]
@@ -124,7 +125,8 @@ impl Serve {
     #[must_use]
     pub fn new(io: Server) -> Self {
         Self {
-            io,
+            io: Some(io),
+            acceptors: Vec::new(),
             app: NotFound,
             streams_max: http2::STREAMS_MAX,
             #[cfg(feature = "tls")]
@@ -133,13 +135,43 @@ impl Serve {
     }
 }
 
+impl Serve<ws::Server> {
+    /// Serves plain WebSockets, whatever their path, and nothing else.
+    #[must_use]
+    pub fn websockets(server: ws::Server) -> Self {
+        let mut serve = Self::without_io(server);
+        serve.acceptors.push(serve.app.acceptor().clone());
+        serve
+    }
+}
+
 impl<S> Serve<S> {
+    fn without_io(app: S) -> Self {
+        Self {
+            io: None,
+            acceptors: Vec::new(),
+            app,
+            streams_max: http2::STREAMS_MAX,
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+
+    /// Closes the plain WebSockets of `acceptor`, which the app answers with, when the shutdown
+    /// begins.
+    #[must_use]
+    pub fn closing(mut self, acceptor: &ws::Acceptor) -> Self {
+        self.acceptors.push(acceptor.clone());
+        self
+    }
+
     /// The service for requests outside of the server's path, such as an axum `Router`. By default
     /// they are answered 404.
     #[must_use]
     pub fn app<T>(self, app: T) -> Serve<T> {
         Serve {
             io: self.io,
+            acceptors: self.acceptors,
             app,
             streams_max: self.streams_max,
             #[cfg(feature = "tls")]
@@ -183,54 +215,88 @@ impl<S> Serve<S> {
         B: Body<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let app = self.io.layer().layer(self.app);
         let settings = Arc::new(Settings {
             #[cfg(feature = "tls")]
             tls: self.tls.map(Acceptor::new),
             streams_max: self.streams_max,
         });
-        let (stop, stopped) = watch::channel(());
-        let mut connections = JoinSet::new();
-        let mut shutdown = pin!(shutdown);
-        let mut closed = pin!(tokio::time::timeout(DRAIN, self.io.close()));
-        let mut is_closing = false;
-        loop {
-            let accepted = tokio::select! {
-                () = &mut shutdown, if !is_closing => {
-                    is_closing = true;
-                    continue;
-                }
-                // Polling clients come for their last packets meanwhile, over new connections.
-                closed = &mut closed, if is_closing => {
-                    if closed.is_err() {
-                        warn!("some sockets were not closed in time");
-                    }
-                    break;
-                }
-                Some(_ended) = connections.join_next() => continue,
-                accepted = listener.accept() => accepted,
-            };
-            match accepted {
-                Ok((stream, address)) => {
-                    let (app, settings) = (app.clone(), Arc::clone(&settings));
-                    let stopped = stopped.clone();
-                    let connection = Connection { address, app, settings, stopped };
-                    connections.spawn(connection.serve(stream));
-                }
-                Err(error) => {
-                    // Out of file descriptors, most likely: without a pause this would spin.
-                    warn!(%error, "could not accept a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
+        let (io, acceptors) = (self.io.clone(), self.acceptors);
+        let close = async move {
+            for acceptor in &acceptors {
+                acceptor.begin_to_close();
             }
-        }
-        drop(listener);
-        drop(stop);
-        let ended = async { while connections.join_next().await.is_some() {} };
-        if tokio::time::timeout(DRAIN, ended).await.is_err() {
-            warn!("some requests were still under way at the deadline");
+            if let Some(io) = io {
+                io.close().await;
+            }
+            for acceptor in acceptors {
+                acceptor.close().await;
+            }
+        };
+        match self.io {
+            Some(io) => {
+                let app = io.layer().layer(self.app);
+                accept(listener, (app, settings), close, shutdown).await;
+            }
+            None => accept(listener, (self.app, settings), close, shutdown).await,
         }
         Ok(())
+    }
+}
+
+/// Accepts connections until `shutdown` and then `close` have ended, and waits for those that are
+/// left.
+async fn accept<S, B>(
+    listener: TcpListener,
+    (app, settings): (S, Arc<Settings>),
+    close: impl Future<Output = ()>,
+    shutdown: impl Future<Output = ()>,
+) where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send + 'static,
+    B: Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (stop, stopped) = watch::channel(());
+    let mut connections = JoinSet::new();
+    let mut shutdown = pin!(shutdown);
+    let mut closed = pin!(tokio::time::timeout(DRAIN, close));
+    let mut is_closing = false;
+    loop {
+        let accepted = tokio::select! {
+            () = &mut shutdown, if !is_closing => {
+                is_closing = true;
+                continue;
+            }
+            // Polling clients come for their last packets meanwhile, over new connections.
+            closed = &mut closed, if is_closing => {
+                if closed.is_err() {
+                    warn!("some sockets were not closed in time");
+                }
+                break;
+            }
+            Some(_ended) = connections.join_next() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, address)) => {
+                let (app, settings) = (app.clone(), Arc::clone(&settings));
+                let stopped = stopped.clone();
+                let connection = Connection { address, app, settings, stopped };
+                connections.spawn(connection.serve(stream));
+            }
+            Err(error) => {
+                // Out of file descriptors, most likely: without a pause this would spin.
+                warn!(%error, "could not accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    drop(stop);
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(DRAIN, ended).await.is_err() {
+        warn!("some requests were still under way at the deadline");
     }
 }
 

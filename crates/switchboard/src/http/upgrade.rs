@@ -173,6 +173,13 @@ impl ByteStream {
     }
 }
 
+impl From<Upgraded> for ByteStream {
+    /// A stream that is ours alone, as clients have it.
+    fn from(upgraded: Upgraded) -> Self {
+        Self { io: TokioIo::new(upgraded), is_http2: false, ownership: None }
+    }
+}
+
 impl AsyncRead for ByteStream {
     fn poll_read(
         mut self: Pin<&mut Self>,

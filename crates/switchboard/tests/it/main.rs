@@ -17,6 +17,8 @@ mod handlers;
 mod http2;
 mod http2_attacks;
 mod http2_client;
+mod plain;
+mod plain_ending;
 mod polling;
 mod pressure;
 mod rooms;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `service.rs` | the `tower` service and layer; which requests are ours |
 //! | `door.rs` | the checks of a request, in the official order, and its answers |
+//! | `upgrade.rs` | the handshakes of WebSocket, over HTTP/1.1 and HTTP/2 |
 //! | `refusal.rs` | the official errors, as JSON for polling and as text for upgrades |
 //! | `origin.rs` | which pages may connect |
 //! | `query.rs` | query strings |
@@ -15,5 +16,6 @@ pub(crate) mod query;
 mod refusal;
 mod serve;
 pub(crate) mod service;
+pub(crate) mod upgrade;
 
 pub use serve::{PeerAddress, serve, serve_with};

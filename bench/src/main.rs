@@ -31,7 +31,8 @@ const USAGE: &str = "\
 usage: cargo xtask bench [ROW...] [--quick] [--runs N] [--servers NAME,...]
                          [--payload BYTES,...] [--in-flight N,...] [--deflate on|off]
 
-Rows (default: all): rss, broadcast, echo, connect over Socket.IO; ws-echo, ws-rss, ws-connect over plain WebSocket.
+Rows (default: all): rss, broadcast, echo, connect over Socket.IO; ws-echo, ws-rss, ws-connect over plain WebSocket;
+  ws-tls, ws-h2 over plain WebSocket with TLS or HTTP/2 below it, switchboard alone.
 Servers (default: all that the row knows):
   over Socket.IO: switchboard, socket.io, socketioxide, bare;
   over plain WebSocket: switchboard, tokio-tungstenite, fastwebsockets, tokio-websockets, sockudo-ws, yawc, ws, bare;
@@ -87,7 +88,7 @@ impl Plan {
             }
             is_partial = true;
             match argument.as_str() {
-                "--quick" => scale = Scale { runs: scale.runs.min(1), ..Scale::QUICK },
+                "--quick" => scale = Scale::QUICK,
                 "--runs" => scale.runs = rest.next()?.parse().ok().filter(|runs| *runs > 0)?,
                 "--payload" => filter.payloads = numbers(rest.next()?)?,
                 "--in-flight" => filter.in_flight = numbers(rest.next()?)?,

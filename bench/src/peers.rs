@@ -24,6 +24,8 @@ pub(crate) enum Door {
     Plain,
     /// The same with permessage-deflate: no context takeover, level 1, from 64 B on.
     PlainDeflated,
+    /// The plain echo over TLS, with a certificate that the server makes itself.
+    Tls,
 }
 
 impl Door {
@@ -32,6 +34,7 @@ impl Door {
             Self::SocketIo => None,
             Self::Plain => Some("plain"),
             Self::PlainDeflated => Some("deflate"),
+            Self::Tls => Some("tls"),
         }
     }
 }

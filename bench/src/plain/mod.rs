@@ -2,10 +2,14 @@
 
 mod answers;
 mod client;
+mod http2;
 mod messages;
 mod swarm;
+mod tls;
 mod transport;
 
+pub(crate) use http2::Http2;
 pub(crate) use messages::{Answering, Kind, Messages};
 pub(crate) use swarm::Swarm;
+pub(crate) use tls::Tls;
 pub(crate) use transport::{Transport, connected};

@@ -6,6 +6,7 @@ mod echo;
 mod rss;
 mod ws_connect;
 mod ws_echo;
+mod ws_layers;
 mod ws_rss;
 
 use std::borrow::Cow;
@@ -131,8 +132,8 @@ pub(crate) struct Filter {
 }
 
 /// Names of all rows, in the order of the report.
-pub(crate) const NAMES: [&str; 7] =
-    ["rss", "broadcast", "echo", "connect", "ws-echo", "ws-rss", "ws-connect"];
+pub(crate) const NAMES: [&str; 9] =
+    ["rss", "broadcast", "echo", "connect", "ws-echo", "ws-rss", "ws-connect", "ws-tls", "ws-h2"];
 
 /// The rows of that name; more than one where tables are measured one after the other.
 pub(crate) fn named(name: &str, filter: &Filter) -> Vec<Row> {
@@ -144,6 +145,8 @@ pub(crate) fn named(name: &str, filter: &Filter) -> Vec<Row> {
         "ws-echo" => ws_echo::rows(filter),
         "ws-rss" => ws_rss::rows(filter),
         "ws-connect" => vec![ws_connect::row()],
+        "ws-tls" => ws_layers::tls(),
+        "ws-h2" => ws_layers::http2(),
         _ => Vec::new(),
     }
 }

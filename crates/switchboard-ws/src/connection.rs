@@ -14,7 +14,7 @@ use crate::assembly::{Assembly, Split};
 use crate::close::{self, CONTROL_BYTES_MAX};
 use crate::frame::{Frame, take_front};
 use crate::header::{LEN, MASKED};
-use crate::message::write_frame;
+use crate::message::{encode_close, write_frame};
 use crate::pace::Pace;
 use crate::{
     CloseCode, CloseTimeout, Event, FrameHeader, Limits, Message, Opcode, PeerError, mask,
@@ -162,17 +162,7 @@ impl Connection {
         if self.phase == Phase::Open {
             self.phase = Phase::Closing;
             self.deadline = now.checked_add(self.limits.close_timeout);
-            let mut payload = [0; CONTROL_BYTES_MAX];
-            let (start, rest) = payload.split_at_mut(2);
-            let mut payload_len = 0;
-            if let Some(code) = code {
-                let reason = close::fitting(reason).as_bytes();
-                start.copy_from_slice(&code.value().to_be_bytes());
-                rest.iter_mut().zip(reason).for_each(|(place, byte)| *place = *byte);
-                payload_len = 2 + reason.len();
-            }
-            let payload = payload.get(..payload_len).unwrap_or_default();
-            write_frame(Opcode::Close, self.mask_key(), payload, output);
+            encode_close(code, reason, self.mask_key(), output);
         }
     }
 

@@ -38,6 +38,7 @@
 
 mod ack;
 mod broadcast;
+mod chunks;
 mod engine;
 mod error;
 mod extract;
@@ -56,6 +57,9 @@ mod state;
 mod sync;
 mod transport;
 mod wheel;
+mod writing;
+
+pub mod ws;
 
 pub use crate::http::service::{Layer, Layered, Service};
 pub use crate::http::{PeerAddress, serve, serve_with};

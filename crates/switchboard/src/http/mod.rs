@@ -18,4 +18,5 @@ mod serve;
 pub(crate) mod service;
 pub(crate) mod upgrade;
 
+pub(crate) use serve::serve_service;
 pub use serve::{PeerAddress, serve, serve_with};

@@ -12,7 +12,7 @@ use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Uri};
 
 /// The origins whose pages may connect, besides the server's own.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Origins {
     allowed: Vec<String>,
     any: bool,

@@ -83,10 +83,27 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let app = io.layer().layer(app);
+    serve_service(listener, app, async move { io.close().await }, shutdown).await
+}
+
+/// Serves `app`. When `shutdown` ends, waits for `close`, which ends what is connected.
+pub(crate) async fn serve_service<S, B>(
+    listener: TcpListener,
+    app: S,
+    close: impl Future<Output = ()>,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send + 'static,
+    B: Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let (stop, stopped) = watch::channel(());
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
-    let mut closed = pin!(tokio::time::timeout(DRAIN, io.close()));
+    let mut closed = pin!(tokio::time::timeout(DRAIN, close));
     let mut is_closing = false;
     loop {
         let accepted = tokio::select! {

@@ -14,6 +14,8 @@
 mod client;
 mod ending;
 mod handlers;
+mod plain;
+mod plain_ending;
 mod polling;
 mod pressure;
 mod rooms;

@@ -18,13 +18,18 @@ use crate::CloseCode;
 pub enum PeerError {
     /// A close frame had one byte of payload, or a code that may not be sent (section 7.4).
     BadClose,
+    /// A compressed message was no deflate stream, referred to bytes before its beginning, was cut
+    /// short, or consisted of more than 256 streams (RFC 7692, section 7.2.2). Code 1007, as other
+    /// data that contradict their type.
+    BadCompression,
     /// A control frame was split, or longer than 125 bytes (section 5.5).
     BadControlFrame,
     /// A length was not in its shortest form, or had its highest bit set (section 5.2).
     BadLength,
     /// A text message or a close reason was not UTF-8 (section 8.1).
     InvalidUtf8,
-    /// The message is larger than [`Limits::message_bytes_max`](crate::Limits).
+    /// The message, inflated if it is compressed, is larger than
+    /// [`Limits::message_bytes_max`](crate::Limits).
     MessageTooBig,
     /// A reserved bit was set that no extension gave a meaning (section 5.2).
     ReservedBit,
@@ -61,7 +66,7 @@ impl PeerError {
             | Self::UnfinishedMessage
             | Self::UnknownOpcode
             | Self::WrongMasking => CloseCode::PROTOCOL,
-            Self::InvalidUtf8 => CloseCode::INVALID_DATA,
+            Self::BadCompression | Self::InvalidUtf8 => CloseCode::INVALID_DATA,
             Self::MessageTooBig => CloseCode::TOO_BIG,
             Self::TooManyControlFrames | Self::TooManyFragments => CloseCode::POLICY,
         }
@@ -72,6 +77,7 @@ impl fmt::Display for PeerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::BadClose => "close frame had half a code, or one that may not be sent",
+            Self::BadCompression => "compressed message was not valid deflate data",
             Self::BadControlFrame => "control frame was split or longer than 125 bytes",
             Self::BadLength => "frame length was not in its shortest form, or above 2^63",
             Self::InvalidUtf8 => "text message or close reason was not UTF-8",

@@ -1,8 +1,9 @@
 //! WebSocket frames, handshake values and connection rules, with no I/O.
 //!
 //! Bytes go in, events and bytes come out. This crate opens no socket, starts no task and never
-//! asks what time it is, so every rule of RFC 6455 can be tested with plain function calls. It
-//! does not parse HTTP either: [`handshake`] judges headers that somebody else has parsed.
+//! asks what time it is, so every rule of RFC 6455 and RFC 7692 can be tested with plain function calls. It
+//! does not parse HTTP either: [`handshake`] and [`deflate`] judge headers that somebody else has
+//! parsed.
 //!
 //! Start reading at [`Connection`]: everything else serves it.
 //!
@@ -39,6 +40,7 @@
 mod assembly;
 mod close;
 mod connection;
+mod control;
 mod error;
 mod event;
 mod frame;
@@ -48,6 +50,7 @@ mod mask;
 mod message;
 mod pace;
 
+pub mod deflate;
 pub mod handshake;
 
 pub use close::CloseCode;

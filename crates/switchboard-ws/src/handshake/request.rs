@@ -1,8 +1,10 @@
 //! The client's half of the handshake, as a server judges it.
 //!
-//! Extensions are ignored, which declines them all.
+//! Extensions are not looked at: [`deflate::negotiate`](crate::deflate::negotiate) judges them, and
+//! an answer without the header declines them all.
 //!
-//! Spec: RFC 6455, sections 4.2.1 (what must be there) and 4.4 (versions).
+//! Spec: RFC 6455, sections 4.2.1 (what must be there) and 4.4 (versions); RFC 8441, section 5
+//! (HTTP/2).
 
 use std::fmt;
 
@@ -59,6 +61,58 @@ pub fn check<'h>(
     Ok(Request { key, protocols: seen.protocols })
 }
 
+/// Checks the extended CONNECT that asks to become a WebSocket over HTTP/2 or HTTP/3.
+///
+/// `protocol` is the value of the `:protocol` pseudo-header, `headers` are all other headers in
+/// order, names in any case. There is no key, and neither `Connection` nor `Upgrade`; HTTP has
+/// refused them before. Answer with status 200 and none of the headers of the other handshake but
+/// `Sec-WebSocket-Protocol` and `Sec-WebSocket-Extensions`.
+///
+/// # Errors
+///
+/// A [`Refusal`]: answer with its status and header, and end the stream.
+///
+/// # Examples
+///
+/// ```
+/// use switchboard_ws::handshake;
+///
+/// let headers: [(&str, &[u8]); 2] =
+///     [("sec-websocket-version", b"13"), ("sec-websocket-protocol", b"chat, other")];
+/// let request = handshake::check_connect("CONNECT", Some("websocket"), headers)?;
+/// assert_eq!(request.protocols, ["chat", "other"]);
+/// # Ok::<(), handshake::Refusal>(())
+/// ```
+pub fn check_connect<'h>(
+    method: &str,
+    protocol: Option<&str>,
+    headers: impl IntoIterator<Item = (&'h str, &'h [u8])>,
+) -> Result<ConnectRequest<'h>, Refusal> {
+    if method != "CONNECT" {
+        return Err(Refusal::NotConnect);
+    }
+    if !protocol.is_some_and(|it| it.eq_ignore_ascii_case("websocket")) {
+        return Err(Refusal::OtherProtocol);
+    }
+    let mut seen = Seen::default();
+    for (name, value) in headers {
+        seen.note(name, value)?;
+    }
+    if seen.version != Some(b"13") {
+        return Err(Refusal::OtherVersion);
+    }
+    Ok(ConnectRequest { protocols: seen.protocols })
+}
+
+/// An extended CONNECT that may become a WebSocket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConnectRequest<'h> {
+    /// The subprotocols on offer, in the client's order of preference. Answer with at most one of
+    /// them, in `Sec-WebSocket-Protocol`.
+    pub protocols: Vec<&'h str>,
+}
+
 /// A request that may become a WebSocket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -90,18 +144,23 @@ pub enum Refusal {
     NoConnectionUpgrade,
     /// `Upgrade` does not list `websocket`.
     NoUpgradeWebsocket,
+    /// The method is not CONNECT.
+    NotConnect,
     /// The method is not GET.
     NotGet,
+    /// `:protocol` is not `websocket`.
+    OtherProtocol,
     /// `Sec-WebSocket-Version` is not 13.
     OtherVersion,
 }
 
 impl Refusal {
-    /// The status to answer with: 400, 405 or 426.
+    /// The status to answer with: 400, 405, 426, or 501 for another `:protocol`.
     #[must_use]
     pub fn status(self) -> u16 {
         match self {
-            Self::NotGet => 405,
+            Self::NotConnect | Self::NotGet => 405,
+            Self::OtherProtocol => 501,
             Self::OtherVersion => 426,
             _ => 400,
         }
@@ -117,6 +176,7 @@ impl Refusal {
     #[must_use]
     pub fn header(self) -> Option<(&'static str, &'static str)> {
         match self {
+            Self::NotConnect => Some(("allow", "CONNECT")),
             Self::NotGet => Some(("allow", "GET")),
             Self::OtherVersion => Some(("sec-websocket-version", "13")),
             _ => None,
@@ -131,7 +191,9 @@ impl fmt::Display for Refusal {
             Self::BadProtocols => "Sec-WebSocket-Protocol must list different tokens, 100 at most",
             Self::NoConnectionUpgrade => "Connection must list `upgrade`",
             Self::NoUpgradeWebsocket => "Upgrade must list `websocket`",
+            Self::NotConnect => "the method must be CONNECT",
             Self::NotGet => "the method must be GET",
+            Self::OtherProtocol => ":protocol must be `websocket`",
             Self::OtherVersion => "Sec-WebSocket-Version must be 13",
         })
     }

@@ -9,7 +9,9 @@ use super::{accept_value, list};
 /// Checks the answer to a request with this `key` that offered these `protocols`. Gives the
 /// subprotocol that the server chose, if it chose one.
 ///
-/// `headers` are all headers of the answer in order, names in any case.
+/// `headers` are all headers of the answer in order, names in any case. Whoever offered
+/// permessage-deflate leaves `Sec-WebSocket-Extensions` out and has
+/// [`deflate::accept`](crate::deflate::accept) judge it.
 ///
 /// # Errors
 ///

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use switchboard_ws::handshake::{BadResponse, Refusal, accept_value, check, check_response, key};
+use switchboard_ws::handshake::{
+    BadResponse, Refusal, accept_value, check, check_connect, check_response, key,
+};
 
 /// The headers of the request in RFC 6455, section 1.2, with `change` in place of one, behind them
 /// or, with an empty value, gone.
@@ -148,6 +150,57 @@ fn an_answer_that_breaks_a_rule_is_refused() {
         assert_eq!(answer, Err(error), "{change:?}");
     }
     assert_eq!(check_response(200, KEY, &[], response(("", ""))), Err(BadResponse::NotSwitching));
+}
+
+#[test]
+fn an_extended_connect_needs_its_protocol_and_its_version() {
+    let version: (&str, &[u8]) = ("sec-websocket-version", b"13");
+    let offer: (&str, &[u8]) = ("sec-websocket-protocol", b"chat, soap");
+    let request = check_connect("CONNECT", Some("websocket"), [version, offer]).unwrap();
+    assert_eq!(request.protocols, ["chat", "soap"]);
+    assert_eq!(check_connect("CONNECT", Some("WebSocket"), [version]).unwrap().protocols.len(), 0);
+    for (method, protocol, refusal) in [
+        ("GET", Some("websocket"), Refusal::NotConnect),
+        ("CONNECT", None, Refusal::OtherProtocol),
+        ("CONNECT", Some("connect-udp"), Refusal::OtherProtocol),
+    ] {
+        assert_eq!(check_connect(method, protocol, [version]), Err(refusal));
+    }
+    for (headers, refusal) in [
+        (vec![], Refusal::OtherVersion),
+        (vec![("sec-websocket-version", &b"12"[..])], Refusal::OtherVersion),
+        (vec![version, version], Refusal::OtherVersion),
+        (vec![version, ("sec-websocket-protocol", b"a b")], Refusal::BadProtocols),
+        (vec![version, offer, offer], Refusal::BadProtocols),
+    ] {
+        assert_eq!(check_connect("CONNECT", Some("websocket"), headers), Err(refusal));
+    }
+    assert_eq!(Refusal::OtherProtocol.status(), 501);
+    assert_eq!(Refusal::NotConnect.header(), Some(("allow", "CONNECT")));
+}
+
+#[test]
+fn w14_a_hundred_thousand_headers_hide_none_of_ours() {
+    let mut headers = vec![("x-filler", &b"1"[..]); 100_000];
+    headers.extend(request(("", "")));
+    assert!(check("GET", headers.clone()).is_ok());
+    headers.push(("sec-websocket-key", KEY.as_bytes()));
+    assert_eq!(check("GET", headers), Err(Refusal::BadKey));
+}
+
+#[test]
+fn keys_are_sixteen_bytes_in_plain_base64() {
+    for bad in [
+        "dGhlIHNhbXBsZSBub25jZQ==dGhlIHNhbXBsZSBub25jZQ==",
+        "dGhlIHNhbXBsZSBub25jZQ==, dGhlIHNhbXBsZSBub25jZQ==",
+        "dGhlIHNhbXBsZSBub25jZ===",
+        "dGhlIHNhbXBsZSBub25j_-==",
+        "========================",
+        "caf\u{e9}caf\u{e9}caf\u{e9}caf\u{e9}aa==",
+    ] {
+        let headers = request(("Sec-WebSocket-Key", bad));
+        assert_eq!(check("GET", headers), Err(Refusal::BadKey), "{bad:?}");
+    }
 }
 
 #[test]

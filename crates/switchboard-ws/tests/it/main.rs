@@ -14,8 +14,10 @@
 )]
 
 mod attacks;
+mod deflate;
 mod every_case;
 mod handshake;
+mod negotiation;
 mod peer;
 mod rules;
 mod splits;

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use switchboard_ws::deflate::Agreement;
 use switchboard_ws::{Connection, Event, Limits, PeerError, Role};
 
 pub(crate) const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
@@ -18,6 +19,16 @@ pub(crate) struct Outcome {
 /// Plays the pieces, each as one input, to a new connection.
 pub(crate) fn play<'p>(role: Role, pieces: impl IntoIterator<Item = &'p [u8]>) -> Outcome {
     let mut connection = Connection::new(role, Limits::default());
+    play_on(&mut connection, Instant::now(), pieces)
+}
+
+/// The same with permessage-deflate.
+pub(crate) fn play_deflate<'p>(
+    role: Role,
+    agreement: &Agreement,
+    pieces: impl IntoIterator<Item = &'p [u8]>,
+) -> Outcome {
+    let mut connection = Connection::with_deflate(role, Limits::default(), agreement);
     play_on(&mut connection, Instant::now(), pieces)
 }
 

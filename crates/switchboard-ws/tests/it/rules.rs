@@ -20,7 +20,7 @@ fn messages_of_a_client_are_masked() {
 
 #[test]
 fn half_a_frame_waits() {
-    check_raw(Role::Server, "< 81 85 37fa\n< 213d 7f9f4d\n@ 3600\n< 5158\n= Text Hello");
+    check_raw(Role::Server, "< 81 85 37fa\n< 213d 7f9f4d\n@ 4\n< 5158\n= Text Hello");
 }
 
 #[test]

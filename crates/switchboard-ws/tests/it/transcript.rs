@@ -4,8 +4,10 @@
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
+use switchboard_ws::deflate::{Agreement, Config};
 use switchboard_ws::{CloseCode, Connection, Event, Limits, Message, Role};
 
+use crate::deflate::agreement;
 use crate::peer::{CLIENT, is_server, masked};
 
 /// Plays the transcript in both roles, as written and once with every byte arriving on its own.
@@ -13,29 +15,51 @@ use crate::peer::{CLIENT, is_server, masked};
 /// The second run is free for whoever writes a test, and finds the parser that forgot to wait.
 #[track_caller]
 pub(crate) fn check(transcript: &str) {
+    check_both(transcript, None);
+}
+
+/// The same with permessage-deflate, agreed by default.
+#[track_caller]
+pub(crate) fn check_deflate(transcript: &str) {
+    check_deflate_with(&agreement("permessage-deflate", &Config::default()), transcript);
+}
+
+/// The same with what was agreed.
+#[track_caller]
+pub(crate) fn check_deflate_with(agreement: &Agreement, transcript: &str) {
+    check_both(transcript, Some(agreement));
+}
+
+#[track_caller]
+fn check_both(transcript: &str, agreement: Option<&Agreement>) {
     for role in [Role::Server, CLIENT] {
         let masked = |bytes: &[u8]| masked(bytes);
         let as_is = |bytes: &[u8]| bytes.to_vec();
         let (incoming, outgoing): (Masking<'_>, Masking<'_>) =
             if is_server(role) { (&masked, &as_is) } else { (&as_is, &masked) };
-        play(transcript, role, incoming, outgoing);
+        play(transcript, (role, agreement), incoming, outgoing);
     }
 }
 
 /// Plays a transcript in one role with the bytes exactly as they are written.
 #[track_caller]
 pub(crate) fn check_raw(role: Role, transcript: &str) {
-    play(transcript, role, &<[u8]>::to_vec, &<[u8]>::to_vec);
+    play(transcript, (role, None), &<[u8]>::to_vec, &<[u8]>::to_vec);
 }
 
 type Masking<'f> = &'f dyn Fn(&[u8]) -> Vec<u8>;
 
 #[track_caller]
-fn play(transcript: &str, role: Role, incoming: Masking<'_>, outgoing: Masking<'_>) {
+fn play(
+    transcript: &str,
+    (role, agreement): (Role, Option<&Agreement>),
+    incoming: Masking<'_>,
+    outgoing: Masking<'_>,
+) {
     for piece_len in [usize::MAX, 1] {
         let mut actual = String::new();
         let mut expected = String::new();
-        let mut peer = Peer::new(role);
+        let mut peer = Peer::new(role, agreement);
         for line in transcript.lines().map(str::trim).filter(|it| !it.is_empty()) {
             let (kind, rest) = line.split_at(1);
             let rest = rest.trim();
@@ -63,8 +87,13 @@ struct Peer {
 }
 
 impl Peer {
-    fn new(role: Role) -> Self {
-        Self { connection: Connection::new(role, Limits::default()), now: Instant::now() }
+    fn new(role: Role, agreement: Option<&Agreement>) -> Self {
+        let limits = Limits::default();
+        let connection = match agreement {
+            Some(agreement) => Connection::with_deflate(role, limits, agreement),
+            None => Connection::new(role, limits),
+        };
+        Self { connection, now: Instant::now() }
     }
 
     fn receive(&mut self, bytes: &[u8], actual: &mut String) {

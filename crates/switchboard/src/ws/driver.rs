@@ -43,8 +43,8 @@ pub(super) struct Driver {
     timer: Timer,
     armed_for: Option<Instant>,
     peer_is_done: bool,
-    /// The peer's stream has ended.
-    is_lost: bool,
+    /// Nothing that counts can come any more, the end of the peer's stream included.
+    peer_is_over: bool,
 }
 
 enum Phase {
@@ -83,7 +83,7 @@ impl Driver {
             timer: Timer::default(),
             armed_for: None,
             peer_is_done: false,
-            is_lost: false,
+            peer_is_over: false,
         }
     }
 
@@ -129,9 +129,9 @@ impl Driver {
         for command in commands {
             match command {
                 Command::SlowConsumer => self.fail(Error::SlowConsumer),
-                Command::PeerDone { is_lost } => {
+                Command::PeerDone { is_over } => {
                     self.peer_is_done = true;
-                    self.is_lost |= is_lost;
+                    self.peer_is_over |= is_over;
                 }
                 Command::Failed => self.gone(),
                 Command::Return(reading) => self.reading = Some(reading),
@@ -211,7 +211,8 @@ impl Driver {
             Poll::Ready(Err(_broken)) => true,
             Poll::Ready(Ok(())) => {
                 let reading = self.reading.as_mut();
-                self.is_lost || reading.is_some_and(|it| it.poll_discard(cx).is_ready())
+                let has_ended = reading.is_some_and(|it| it.poll_discard(cx).is_ready());
+                self.peer_is_over || has_ended
             }
         };
         if is_over {

@@ -230,10 +230,13 @@ const READ_BYTES_MIN: usize = 16 * 1024;
 impl Shared {
     /// The receiving half has come to its end.
     fn peer_is_done(&self, closed: Option<Closed>) {
+        let sends_no_more = closed.is_some();
         let is_lost = closed == Some(Closed::Lost);
         if let Some(closed) = closed {
             self.peer_has_closed(closed);
         }
-        self.command(Command::PeerDone { is_lost });
+        // After a close frame it is the server who ends the stream (RFC 6455, section 7.1.1).
+        let is_over = is_lost || (sends_no_more && !self.is_client());
+        self.command(Command::PeerDone { is_over });
     }
 }

@@ -52,8 +52,8 @@ pub(super) enum Command {
     SlowConsumer,
     /// Nothing more comes from the peer, or nothing that counts.
     PeerDone {
-        /// Its stream has ended.
-        is_lost: bool,
+        /// We need not wait for the end of its stream.
+        is_over: bool,
     },
     /// The stream has failed.
     Failed,
@@ -96,6 +96,10 @@ impl Shared {
 
     pub(super) fn protocol(&self) -> Option<&str> {
         self.protocol.as_deref()
+    }
+
+    pub(super) fn is_client(&self) -> bool {
+        self.mask_key.is_some()
     }
 
     // What senders do.

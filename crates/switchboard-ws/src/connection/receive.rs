@@ -1,82 +1,23 @@
-//! One WebSocket connection after the handshake: the rules that span more than one frame.
+//! What arrives: from bytes to events.
 //!
-//! The caller owns both buffers and the clock. A frame that stands whole in the input is unmasked
-//! and validated in place and borrowed from there; only what is incomplete is kept here.
-//! permessage-deflate is not here: [`Connection::check_order`] is where its RSV1 would be allowed.
-//!
-//! Spec: RFC 6455, sections 5.1 (masking), 5.4 (fragmentation), 5.5 (control frames), 7.1 (closing).
+//! Spec: RFC 6455, sections 5.1 (masking), 5.4 (fragmentation), 5.5 (control frames); RFC 7692,
+//! section 6 (compressed messages).
 
 use std::borrow::Cow;
 use std::mem;
 use std::time::Instant;
 
+use super::{Connection, Phase};
 use crate::assembly::{Assembly, Split};
 use crate::close::{self, CONTROL_BYTES_MAX};
+use crate::control::ControlPayload;
+use crate::deflate::Deflation;
 use crate::frame::{Frame, take_front};
 use crate::header::{LEN, MASKED};
-use crate::message::{encode_close, write_frame};
-use crate::pace::Pace;
-use crate::{
-    CloseCode, CloseTimeout, Event, FrameHeader, Limits, Message, Opcode, PeerError, mask,
-};
-
-/// Which end of the connection we are.
-#[derive(Clone, Copy, Debug)]
-pub enum Role {
-    /// We opened it: our frames are masked, the peer's are not.
-    Client {
-        /// Gives a new masking key for each frame. Must be unpredictable, so that a page cannot
-        /// choose the bytes that proxies see (section 10.3).
-        mask_key: fn() -> [u8; 4],
-    },
-    /// We accepted it: the peer's frames are masked, ours are not.
-    Server,
-}
-
-/// The state of one connection.
-///
-/// Bytes that arrived are consumed from the front of the caller's `input`; bytes to write are
-/// appended to the caller's `output`. An idle connection owns no buffer.
-#[derive(Debug)]
-pub struct Connection {
-    role: Role,
-    limits: Limits,
-    /// Neither a header nor a frame nor a message is under way, and the peer may send more.
-    is_between_messages: bool,
-    phase: Phase,
-    /// How much of `header` has arrived.
-    header_len: u8,
-    header: [u8; FrameHeader::BYTES_MAX],
-    frame: Option<Frame>,
-    /// Frames of the message under way.
-    fragments: u32,
-    assembly: Assembly,
-    /// Payload of a control frame that has not arrived whole.
-    control: Vec<u8>,
-    pace: Pace,
-    deadline: Option<Instant>,
-}
+use crate::message::write_frame;
+use crate::{Event, FrameHeader, Opcode, PeerError, mask};
 
 impl Connection {
-    /// A connection whose handshake is finished.
-    #[must_use]
-    pub fn new(role: Role, limits: Limits) -> Self {
-        Self {
-            role,
-            limits,
-            is_between_messages: true,
-            phase: Phase::Open,
-            header_len: 0,
-            header: [0; FrameHeader::BYTES_MAX],
-            frame: None,
-            fragments: 0,
-            assembly: Assembly::Idle,
-            control: Vec::new(),
-            pace: Pace::default(),
-            deadline: None,
-        }
-    }
-
     /// Takes the next event out of `input`, appending any reply to `output`.
     ///
     /// Call it until it returns `None`, which means that all of `input` is consumed. What was
@@ -123,78 +64,6 @@ impl Connection {
             };
         }
         self.receive_piecewise(input, now, output)
-    }
-
-    /// Appends one message to `output`. Does nothing once a close frame was sent: nothing may
-    /// follow it (section 5.5.1).
-    ///
-    /// Frames of a server are also to be had from [`encode`](crate::encode), for many connections
-    /// at once.
-    #[inline]
-    pub fn send(&mut self, message: Message<'_>, output: &mut Vec<u8>) {
-        if self.phase == Phase::Open {
-            let (opcode, payload) = message.parts();
-            write_frame(opcode, self.mask_key(), payload, output);
-        }
-    }
-
-    /// Appends a ping to `output`. Of `payload` at most 125 bytes are sent. Does nothing once a
-    /// close frame was sent.
-    pub fn ping(&mut self, payload: &[u8], output: &mut Vec<u8>) {
-        if self.phase == Phase::Open {
-            let payload = payload.get(..CONTROL_BYTES_MAX).unwrap_or(payload);
-            self.pace.expect_one();
-            write_frame(Opcode::Ping, self.mask_key(), payload, output);
-        }
-    }
-
-    /// Appends a close frame to `output` and starts the deadline for the end.
-    ///
-    /// Does nothing if a close frame was sent before, be it ours or an answer. Of `reason` at most
-    /// 123 bytes are sent, cut between characters; without a code there is no place for one.
-    pub fn close(
-        &mut self,
-        code: Option<CloseCode>,
-        reason: &str,
-        now: Instant,
-        output: &mut Vec<u8>,
-    ) {
-        if self.phase == Phase::Open {
-            self.phase = Phase::Closing;
-            self.deadline = now.checked_add(self.limits.close_timeout);
-            encode_close(code, reason, self.mask_key(), output);
-        }
-    }
-
-    /// Does what is due at `now`, and says when to call again; `None` means that nothing is
-    /// scheduled.
-    ///
-    /// # Errors
-    ///
-    /// [`CloseTimeout`] when a close frame was written [`Limits::close_timeout`] ago. That one
-    /// deadline holds for writing it, for the peer's answer and for the end of the transport, so
-    /// it also runs once [`is_closed`](Self::is_closed).
-    pub fn tick(
-        &mut self,
-        now: Instant,
-        _output: &mut Vec<u8>,
-    ) -> Result<Option<Instant>, CloseTimeout> {
-        match self.deadline {
-            Some(deadline) if deadline <= now => Err(CloseTimeout),
-            deadline => Ok(deadline),
-        }
-    }
-
-    /// Whether both sides have closed, or an error ended the connection.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        self.phase == Phase::Closed
-    }
-
-    /// Whether we have sent a close frame.
-    #[must_use]
-    pub fn is_closing(&self) -> bool {
-        self.phase != Phase::Open
     }
 
     /// The usual case: the next bytes of `input` are a whole, unfragmented message. Gives its
@@ -247,6 +116,13 @@ impl Connection {
             && self.header_len == 0
             && self.frame.is_none()
             && self.assembly.is_idle();
+        if self.phase == Phase::Open {
+            if self.is_between_messages {
+                self.deadline = None;
+            } else if self.deadline.is_none() {
+                self.note_progress(0, now);
+            }
+        }
         Ok(event)
     }
 
@@ -270,7 +146,7 @@ impl Connection {
             let event = if frame.opcode.is_control() {
                 self.receive_control(frame, input, now, output)?
             } else {
-                self.receive_data(frame, input)?
+                self.receive_data(frame, input, now)?
             };
             if event.is_some() {
                 return Ok(event);
@@ -311,11 +187,7 @@ impl Connection {
         if matches!(header.opcode, Opcode::Ping | Opcode::Pong) {
             self.pace.count(now)?;
         }
-        let room = if header.opcode.is_control() {
-            CONTROL_BYTES_MAX
-        } else {
-            self.limits.message_bytes_max.saturating_sub(self.assembly.len())
-        };
+        let room = if header.opcode.is_control() { CONTROL_BYTES_MAX } else { self.room() };
         let remaining = usize::try_from(header.payload_len)
             .ok()
             .filter(|it| *it <= room)
@@ -323,10 +195,20 @@ impl Connection {
         Ok(Frame { fin: header.fin, opcode: header.opcode, mask: header.mask, remaining })
     }
 
+    /// Bytes that the data frames of the message under way may still have.
+    fn room(&self) -> usize {
+        let most = self.limits.message_bytes_max;
+        match &self.deflate {
+            Some(deflation) if deflation.is_compressed => deflation.inflation.room(most),
+            _ => most.saturating_sub(self.assembly.len()),
+        }
+    }
+
     /// Which frame may follow which (section 5.4).
     fn check_order(&mut self, header: FrameHeader) -> Result<(), PeerError> {
-        // permessage-deflate would allow RSV1 on the first frame of a data message, nowhere else.
-        if header.rsv1 {
+        let begins_message = matches!(header.opcode, Opcode::Text | Opcode::Binary);
+        // "MUST NOT set it on a non-first fragment or a control frame" (RFC 7692, section 6).
+        if header.rsv1 && (!begins_message || self.deflate.is_none()) {
             return Err(PeerError::ReservedBit);
         }
         match (header.opcode, self.assembly.is_idle()) {
@@ -342,6 +224,10 @@ impl Connection {
             (Opcode::Text | Opcode::Binary, false) => Err(PeerError::UnfinishedMessage),
             (Opcode::Text | Opcode::Binary, true) => {
                 self.fragments = 1;
+                if let Some(deflation) = &mut self.deflate {
+                    deflation.is_compressed = header.rsv1;
+                    deflation.inflation.begin_message();
+                }
                 Ok(())
             }
             (Opcode::Close | Opcode::Ping | Opcode::Pong, _) => Ok(()),
@@ -353,10 +239,13 @@ impl Connection {
         &mut self,
         frame: Frame,
         input: &mut &'i mut [u8],
+        now: Instant,
     ) -> Result<Option<Event<'i>>, PeerError> {
         let is_first_piece = self.assembly.is_idle();
         let (payload, frame) = frame.take_payload(input);
-        if is_first_piece && frame.fin && frame.remaining == 0 {
+        let is_last_piece = frame.fin && frame.remaining == 0;
+        let inflation = self.deflate.as_deref_mut().filter(|it| it.is_compressed);
+        if is_first_piece && is_last_piece && inflation.is_none() {
             return borrowed(frame.opcode == Opcode::Text, payload).map(Some);
         }
         if is_first_piece {
@@ -365,12 +254,21 @@ impl Connection {
                 _ => Assembly::Binary(Vec::new()),
             };
         }
-        self.assembly.push(payload, frame.remaining)?;
+        match inflation {
+            Some(Deflation { inflation, .. }) => {
+                let most = self.limits.message_bytes_max;
+                inflation.push(payload, is_last_piece, &mut self.assembly, most)?;
+            }
+            None => self.assembly.push(payload, frame.remaining)?,
+        }
+        if is_last_piece {
+            return self.assembly.finish();
+        }
+        self.note_progress(payload.len(), now);
         if 0 < frame.remaining {
             self.frame = Some(frame);
-            return Ok(None);
         }
-        if frame.fin { self.assembly.finish() } else { Ok(None) }
+        Ok(None)
     }
 
     /// Takes what `input` holds of a control frame. An event, or the frame is not whole yet.
@@ -383,19 +281,25 @@ impl Connection {
     ) -> Result<Option<Event<'i>>, PeerError> {
         let (piece, frame) = frame.take_payload(input);
         if 0 < frame.remaining {
-            self.control.extend_from_slice(piece);
+            match &mut self.control {
+                Some(control) => control.push(piece),
+                None => self.control = Some(Box::new(ControlPayload::new(piece))),
+            }
             self.frame = Some(frame);
             return Ok(None);
         }
-        let payload = if self.control.is_empty() {
-            Cow::Borrowed(&*piece)
-        } else {
-            self.control.extend_from_slice(piece);
-            Cow::Owned(mem::take(&mut self.control))
+        let payload = match self.control.take() {
+            None => Cow::Borrowed(&*piece),
+            Some(mut control) => {
+                control.push(piece);
+                Cow::Owned(control.bytes().to_vec())
+            }
         };
         Ok(Some(match frame.opcode {
             Opcode::Ping => {
-                if self.phase == Phase::Open {
+                if self.is_holding_pongs {
+                    self.pong = Some(Box::new(ControlPayload::new(&payload)));
+                } else if self.phase == Phase::Open {
                     write_frame(Opcode::Pong, self.mask_key(), &payload, output);
                 }
                 Event::Ping(payload)
@@ -424,36 +328,6 @@ impl Connection {
         *input = &mut [];
         error
     }
-
-    /// Nothing that arrives from now on matters.
-    fn end(&mut self) {
-        self.phase = Phase::Closed;
-        self.is_between_messages = false;
-        self.frame = None;
-        self.assembly = Assembly::Idle;
-        self.control = Vec::new();
-    }
-
-    fn expects_masked(&self) -> bool {
-        matches!(self.role, Role::Server)
-    }
-
-    fn mask_key(&self) -> Option<[u8; 4]> {
-        match self.role {
-            Role::Client { mask_key } => Some(mask_key()),
-            Role::Server => None,
-        }
-    }
-}
-
-/// How far the closing handshake is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Open,
-    /// We have sent a close frame and wait for the peer's.
-    Closing,
-    /// Both sides have closed, or an error ended the connection.
-    Closed,
 }
 
 /// The event of a message that stands whole in the input.

@@ -10,6 +10,9 @@ use std::borrow::Cow;
 
 use crate::{Event, PeerError};
 
+#[cfg(test)]
+mod tests;
+
 /// The message under way, if there is one.
 #[derive(Debug, Default)]
 pub(crate) enum Assembly {
@@ -102,7 +105,7 @@ fn push_text(text: &mut String, split: &mut Split, piece: &[u8]) -> Result<(), P
         }
     }
     let (whole, begun) = piece.split_at_checked(whole_len(piece)).unwrap_or((piece, &[]));
-    text.push_str(simdutf8::basic::from_utf8(whole).map_err(|_| PeerError::InvalidUtf8)?);
+    text.push_str(validated(whole)?);
     for byte in begun {
         split.push(*byte);
     }
@@ -111,6 +114,13 @@ fn push_text(text: &mut String, split: &mut Split, piece: &[u8]) -> Result<(), P
         Err(error) if error.error_len().is_some() => Err(PeerError::InvalidUtf8),
         _ => Ok(()),
     }
+}
+
+/// `piece` as text. Every byte of a message comes here once, except those of cut characters.
+fn validated(piece: &[u8]) -> Result<&str, PeerError> {
+    #[cfg(test)]
+    tests::VALIDATED.with(|it| it.set(it.get() + piece.len()));
+    simdutf8::basic::from_utf8(piece).map_err(|_| PeerError::InvalidUtf8)
 }
 
 /// How much of `piece` stands before a character that its end cuts through.

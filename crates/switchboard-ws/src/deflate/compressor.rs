@@ -3,7 +3,7 @@
 //! Spec: RFC 7692, sections 7.2.1 (compression) and 7.2.3 (examples).
 
 use super::config::{Agreement, BITS_MAX};
-use super::engine::{Deflater, Shape};
+use super::engine::{Deflater, Shape, compressed_max};
 use super::pool;
 use crate::message::write_frame;
 use crate::{FrameHeader, Message, Opcode, Role, mask};
@@ -80,12 +80,10 @@ impl Compressor {
             write_compressed(opcode, key, &[0x00], output);
             return true;
         }
-        // Stored blocks, a flush, and what the smallest memory level adds.
-        let most = payload.len() + payload.len() / 8 + 64;
         let shape = self.shape;
         let deflater = self.deflater.get_or_insert_with(|| Box::new(Deflater::new(shape)));
-        let is_written = pool::with_scratch(most, |scratch| {
-            let compressed = deflater.compress(payload, scratch).and_then(|it| scratch.get(..it));
+        let is_written = pool::with_scratch(compressed_max(payload.len()), |scratch| {
+            let compressed = deflater.compress(payload, scratch);
             compressed.map(|it| write_compressed(opcode, key, it, output)).is_some()
         });
         if !is_written {
@@ -125,13 +123,15 @@ fn write_smaller(
     if payload.len() < 2 || shape.level == 0 {
         return false;
     }
-    // Room for one byte less than the payload, for the four that are taken away again, and for
-    // the one that shows that there was room enough. Whatever does not fit is not smaller.
-    pool::with_scratch(payload.len() + 4, |scratch| {
+    pool::with_scratch(compressed_max(payload.len()), |scratch| {
         let mut deflater = pool::take_deflater(shape);
-        let compressed = deflater.compress(payload, scratch).and_then(|it| scratch.get(..it));
+        let Some(compressed) = deflater.compress(payload, scratch) else { return false };
         pool::give_deflater(deflater);
-        compressed.map(|it| write_compressed(opcode, key, it, output)).is_some()
+        let is_smaller = compressed.len() < payload.len();
+        if is_smaller {
+            write_compressed(opcode, key, compressed, output);
+        }
+        is_smaller
     })
 }
 

@@ -45,10 +45,17 @@ impl Deflater {
         }
     }
 
-    /// Compresses a message into `output`, without the four bytes that every message would end
-    /// with, and says how long it is. `None`: `output` is too small; the state is then good for
-    /// nothing but [`reset`](Self::reset).
-    pub(super) fn compress(&mut self, message: &[u8], output: &mut [u8]) -> Option<usize> {
+    /// Compresses a message, without the four bytes that every message would end with. `None`: it
+    /// did not work, and the state is good for nothing.
+    ///
+    /// Gives `output`, which has room for [`compressed_max`], what came out. The room matters: a
+    /// zlib-rs whose output was ever full panics later, even after a reset (its `Pending` keeps
+    /// the offset of what it could not write; seen in 0.6.8).
+    pub(super) fn compress<'o>(
+        &mut self,
+        message: &[u8],
+        output: &'o mut [u8],
+    ) -> Option<&'o [u8]> {
         self.is_fresh = false;
         let (in_before, out_before) = (self.deflate.total_in(), self.deflate.total_out());
         self.deflate.compress(message, output, DeflateFlush::SyncFlush).ok()?;
@@ -58,8 +65,14 @@ impl Deflater {
         if taken != message.len() as u64 || output.len() <= len {
             return None;
         }
-        output.get(..len)?.strip_suffix(&TAIL).map(<[u8]>::len)
+        output.get(..len)?.strip_suffix(&TAIL)
     }
+}
+
+/// More than a message of `len` bytes can become: nine bits for each byte is the worst that fixed
+/// codes do, and other blocks are stored if that is smaller.
+pub(super) fn compressed_max(len: usize) -> usize {
+    len.saturating_add(len / 8).saturating_add(64)
 }
 
 impl fmt::Debug for Deflater {

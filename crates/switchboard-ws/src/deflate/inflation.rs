@@ -6,7 +6,7 @@
 //! Spec: RFC 7692, section 7.2.2.
 
 use super::config::Agreement;
-use super::engine::{Inflater, Step, TAIL};
+use super::engine::{Inflater, Step, TAIL, compressed_max};
 use super::pool;
 use crate::assembly::Assembly;
 use crate::{PeerError, Role};
@@ -36,7 +36,7 @@ impl Inflation {
     /// How many more compressed bytes the message may have if it may have `most` when inflated:
     /// what does not compress grows a little.
     pub(crate) fn room(&self, most: usize) -> usize {
-        most.saturating_add(most / 8).saturating_add(64).saturating_sub(self.compressed)
+        compressed_max(most).saturating_sub(self.compressed)
     }
 
     /// Inflates an unmasked piece of the message, perhaps its last, into `assembly`, up to `most`

@@ -44,13 +44,13 @@ mod config;
 mod engine;
 mod header;
 mod inflation;
-mod negotiate;
+mod negotiation;
 mod pool;
 
 pub use compressor::{Compressor, encode_shared};
 pub use config::{Agreement, Config};
 pub(crate) use inflation::Inflation;
-pub use negotiate::{BadExtension, accept, negotiate, offer};
+pub use negotiation::{BadExtension, accept, negotiate, offer};
 
 /// What both directions of one connection need.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use switchboard_ws::{Connection, Event, Limits, Message, PeerError, Role};
+use switchboard_ws::{CloseCode, Connection, Event, Limits, Message, PeerError, Role};
 
 use crate::peer::{CLIENT, frame, masked, play, play_on};
 use crate::transcript::{check, check_raw};
@@ -197,6 +197,129 @@ fn w18_the_next_tick_is_the_close_deadline() {
     // A second close must not put the deadline off.
     connection.close(None, "", now + Duration::from_secs(4), &mut output);
     assert!(connection.tick(deadline, &mut output).is_err());
+}
+
+#[test]
+fn w11_only_the_latest_pong_waits_while_nothing_can_be_written() {
+    let mut connection = Connection::new(Role::Server, Limits::default());
+    let mut now = Instant::now();
+    connection.hold_pongs();
+    let mut pings = 0;
+    for round in 0..100_u8 {
+        now += Duration::from_secs(1);
+        let ping = frame(Role::Server, 0x89, &[round; 125]).repeat(100);
+        let outcome = play_on(&mut connection, now, ping.chunks(1000));
+        assert!(outcome.output.is_empty());
+        pings += outcome.events.len();
+    }
+    assert_eq!(pings, 10_000);
+    let mut output = Vec::new();
+    connection.release_pong(&mut output);
+    assert_eq!(output, frame(CLIENT, 0x8A, &[99; 125]));
+    // Nothing is left, and from now on pongs are written at once.
+    connection.release_pong(&mut output);
+    assert_eq!(output.len(), 127);
+    let outcome = play_on(&mut connection, now + Duration::from_secs(1), [&masked(b"\x89\0")[..]]);
+    assert_eq!(outcome.output, b"\x8a\0");
+}
+
+#[test]
+fn w11_no_pong_follows_a_close_frame() {
+    let mut connection = Connection::new(Role::Server, Limits::default());
+    let (now, mut output) = (Instant::now(), Vec::new());
+    connection.hold_pongs();
+    play_on(&mut connection, now, [&masked(b"\x89\0")[..]]);
+    connection.close(None, "", now, &mut output);
+    connection.release_pong(&mut output);
+    assert_eq!(output, b"\x88\0");
+}
+
+/// What `tick` says in the second `at` when a message of 100 kB arrives at `pace` bytes a second.
+fn ticks(pace: usize, seconds: u64) -> Option<u64> {
+    let mut connection = Connection::new(Role::Server, Limits::default());
+    let start = Instant::now();
+    let bytes = frame(Role::Server, 0x82, &[7; 100_000]);
+    let (mut output, mut pieces) = (Vec::new(), bytes.chunks(pace));
+    for at in 0..seconds {
+        let now = start + Duration::from_secs(at);
+        assert!(connection.tick(now, &mut output).is_ok());
+        if connection.is_closed() {
+            assert_eq!(output, b"\x88\x12\x03\xf0message too slow");
+            assert!(connection.tick(now + Duration::from_secs(5), &mut output).is_err());
+            return Some(at);
+        }
+        play_on(&mut connection, now, pieces.next());
+    }
+    None
+}
+
+#[test]
+fn w6_a_message_slower_than_a_kilobyte_a_second_is_1008_after_five_seconds() {
+    // A header is no progress, the rest earns a millisecond for each byte.
+    assert_eq!(ticks(1, 20), Some(5));
+    assert_eq!(ticks(500, 20), Some(10));
+    assert_eq!(ticks(900, 99), Some(50));
+    assert_eq!(ticks(1001, 99), None);
+}
+
+#[test]
+fn w6_a_lead_buys_thirty_seconds() {
+    let mut connection = Connection::new(Role::Server, Limits::default());
+    let (now, mut output) = (Instant::now(), Vec::new());
+    let bytes = frame(Role::Server, 0x82, &[7; 900_000]);
+    play_on(&mut connection, now, [&bytes[..800_000]]);
+    let deadline = now + Duration::from_secs(30);
+    assert_eq!(connection.tick(now, &mut output), Ok(Some(deadline)));
+    assert!(connection.tick(deadline, &mut output).is_ok() && connection.is_closed());
+}
+
+#[test]
+fn w6_the_deadline_exists_only_while_a_message_is_incomplete() {
+    let mut connection = Connection::new(Role::Server, Limits::default());
+    let (now, mut output) = (Instant::now(), Vec::new());
+    let due = Ok(Some(now + Duration::from_secs(5)));
+    let whole = frame(Role::Server, 0x82, &[7; 100]);
+    for (bytes, expected) in [
+        // A header, a control frame, a fragment: all must go on. Pings are no progress.
+        (&whole[..1], due),
+        (&whole[1..], Ok(None)),
+        (&masked(b"\x89\x02ab")[..7], due),
+        (&masked(b"\x89\x02ab")[7..], Ok(None)),
+        (&masked(b"\x02\x00"), due),
+        (&masked(b"\x89\x02ab"), due),
+        (&masked(b"\x80\x00"), Ok(None)),
+    ] {
+        play_on(&mut connection, now, [bytes]);
+        assert_eq!(connection.tick(now, &mut output), expected, "{bytes:?}");
+    }
+}
+
+#[test]
+fn w6_who_did_not_read_gives_the_message_new_time() {
+    let mut connection = Connection::new(Role::Server, Limits::default());
+    let (now, mut output) = (Instant::now(), Vec::new());
+    let bytes = frame(Role::Server, 0x82, &[7; 1000]);
+    play_on(&mut connection, now, [&bytes[..100]]);
+    // The owner was paused, so it neither read nor called `tick`.
+    let later = now + Duration::from_secs(3600);
+    play_on(&mut connection, later, [&bytes[100..200]]);
+    let due = connection.tick(later, &mut output).unwrap().unwrap();
+    assert!(later + Duration::from_secs(5) <= due);
+}
+
+#[test]
+fn close_codes_that_stand_for_no_frame_cannot_be_sent() {
+    for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, u16::MAX] {
+        assert_eq!(CloseCode::new(code), None, "{code}");
+    }
+    for code in [1012, 1013, 1014, 3000, 4999] {
+        let mut output = Vec::new();
+        let mut connection = Connection::new(Role::Server, Limits::default());
+        connection.close(CloseCode::new(code), "", Instant::now(), &mut output);
+        assert_eq!(output, [&[0x88, 2][..], &code.to_be_bytes()].concat());
+    }
+    // Without a code there is no payload, rather than 1005 in it; errors have codes of their own.
+    check("# none\n> 88 00");
 }
 
 /// What W19 measures from outside: the state of an idle connection stays small.

@@ -14,10 +14,13 @@
 )]
 
 mod attacks;
+mod bombs;
+mod compression;
 mod deflate;
 mod every_case;
 mod handshake;
 mod negotiation;
+mod oracle;
 mod peer;
 mod rules;
 mod splits;

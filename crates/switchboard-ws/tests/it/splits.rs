@@ -97,7 +97,7 @@ fn fragments(first: u8, payload: &[u8], len: usize) -> Vec<(u8, Vec<u8>)> {
 }
 
 /// `bytes` in pieces of these lengths, over and over.
-fn pieces<'b>(bytes: &'b [u8], lengths: &[usize]) -> Vec<&'b [u8]> {
+pub(crate) fn pieces<'b>(bytes: &'b [u8], lengths: &[usize]) -> Vec<&'b [u8]> {
     let mut rest = bytes;
     let mut pieces = Vec::new();
     for len in lengths.iter().cycle() {

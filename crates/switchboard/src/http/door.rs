@@ -11,7 +11,6 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::upgrade::Upgraded;
 use switchboard_eio as eio;
 use tokio::sync::oneshot;
 use tracing::debug;
@@ -20,7 +19,7 @@ use super::PeerAddress;
 use super::origin::{Origins, Verdict};
 use super::query;
 use super::refusal::{Refusal, refuse_upgrade};
-use super::upgrade::{self, Upgrade};
+use super::upgrade::{self, ByteStream, Upgrade};
 use crate::engine::Engine;
 use crate::handshake::Handshake;
 use crate::session::{Command, Link, Reply, Session};
@@ -45,6 +44,11 @@ where
     };
     if verdict == Verdict::Allowed {
         engine.config.origins.answer(&parts.headers, answer.headers_mut());
+    }
+    if parts.version == Version::HTTP_2 {
+        // "An endpoint MUST NOT generate an HTTP/2 message containing connection-specific header
+        // fields" (RFC 9113, section 8.2.2). There, only the stream ends.
+        answer.headers_mut().remove(CONNECTION);
     }
     answer
 }
@@ -216,7 +220,7 @@ fn answer_upgrade(
 }
 
 /// Begins a session on a WebSocket, once hyper has let go of the stream.
-async fn open_websocket(session: Arc<Session>, stream: impl Future<Output = Option<Upgraded>>) {
+async fn open_websocket(session: Arc<Session>, stream: impl Future<Output = Option<ByteStream>>) {
     let Some(stream) = stream.await else { return };
     let link = Link::new(stream, session.engine.config.ws);
     let mut open = Vec::new();
@@ -226,7 +230,7 @@ async fn open_websocket(session: Arc<Session>, stream: impl Future<Output = Opti
 }
 
 /// Offers a WebSocket to the session that it names.
-async fn join_session(session: Arc<Session>, stream: impl Future<Output = Option<Upgraded>>) {
+async fn join_session(session: Arc<Session>, stream: impl Future<Output = Option<ByteStream>>) {
     let Some(stream) = stream.await else { return };
     let link = Link::new(stream, session.engine.config.ws);
     // Refused only when the session is gone; then the stream is dropped.

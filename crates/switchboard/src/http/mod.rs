@@ -9,14 +9,20 @@
 //! | `origin.rs` | which pages may connect |
 //! | `query.rs` | query strings |
 //! | `serve.rs` | the accept loop |
+//! | `connection.rs` | one connection: TLS, HTTP/1.1 or HTTP/2, its end |
+//! | `http2.rs` | the streams of an HTTP/2 connection and their limits |
+//! | `tls.rs` | TLS handshakes, and a configuration from files |
 
+mod connection;
 mod door;
+mod http2;
 pub(crate) mod origin;
 pub(crate) mod query;
 mod refusal;
 mod serve;
 pub(crate) mod service;
+#[cfg(feature = "tls")]
+pub mod tls;
 pub(crate) mod upgrade;
 
-pub(crate) use serve::serve_service;
-pub use serve::{PeerAddress, serve, serve_with};
+pub use serve::{NotFound, PeerAddress, Serve, serve, serve_with};

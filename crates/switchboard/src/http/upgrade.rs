@@ -5,6 +5,10 @@
 //!
 //! Spec: RFC 6455, section 4.2; RFC 8441, sections 4 and 5.
 
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
@@ -15,7 +19,12 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
 use http_body_util::Full;
 use hyper::ext::Protocol;
 use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
 use switchboard_ws::handshake;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::http2::Ownership;
 
 /// A request that may become a WebSocket.
 #[derive(Debug)]
@@ -114,8 +123,9 @@ impl Upgrade {
         self,
         protocol: Option<&str>,
         extensions: Option<&str>,
-    ) -> (Response<Full<Bytes>>, impl Future<Output = Option<Upgraded>> + Send + 'static + use<>)
+    ) -> (Response<Full<Bytes>>, impl Future<Output = Option<ByteStream>> + Send + 'static + use<>)
     {
+        let is_http2 = self.accept.is_none();
         let mut response = Response::new(Full::default());
         let headers = response.headers_mut();
         if let Some(accept) = self.accept {
@@ -134,7 +144,97 @@ impl Upgrade {
             }
         }
         let stream = self.stream;
-        (response, async move { stream.await.ok() })
+        let ownership = if is_http2 { Ownership::claim() } else { None };
+        let stream = async move {
+            let io = TokioIo::new(stream.await.ok()?);
+            Some(ByteStream { io, is_http2, ownership })
+        };
+        (response, stream)
+    }
+}
+
+/// A byte stream that used to carry HTTP, or a stream of an HTTP/2 connection.
+#[derive(Debug)]
+pub(crate) struct ByteStream {
+    io: TokioIo<Upgraded>,
+    is_http2: bool,
+    /// Dropped with us, which ends the HTTP/2 stream.
+    ownership: Option<Ownership>,
+}
+
+impl ByteStream {
+    /// Plain TCP without the HTTP layers in between, and what was read beyond the handshake.
+    pub(crate) fn into_tcp(self) -> Result<(TcpStream, Bytes), Self> {
+        let Self { io, is_http2, ownership } = self;
+        match io.into_inner().downcast::<TokioIo<TcpStream>>() {
+            Ok(parts) => Ok((parts.io.into_inner(), parts.read_buf)),
+            Err(upgraded) => Err(Self { io: TokioIo::new(upgraded), is_http2, ownership }),
+        }
+    }
+}
+
+impl From<Upgraded> for ByteStream {
+    /// A stream that is ours alone, as clients have it.
+    fn from(upgraded: Upgraded) -> Self {
+        Self { io: TokioIo::new(upgraded), is_http2: false, ownership: None }
+    }
+}
+
+impl AsyncRead for ByteStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for ByteStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if !self.is_http2 {
+            return Pin::new(&mut self.io).poll_write(cx, bytes);
+        }
+        // hyper takes whatever it is given, so that a client that takes nothing would seem to
+        // take a large message at once.
+        let (bytes, _later) = bytes.split_at(bytes.len().min(WRITE_BYTES_MAX));
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if !self.is_http2 {
+            return Pin::new(&mut self.io).poll_write_vectored(cx, slices);
+        }
+        // Each write becomes a DATA frame, so small ones are put together.
+        let mut together = Vec::new();
+        for slice in slices {
+            let (part, _later) = slice.split_at(slice.len().min(WRITE_BYTES_MAX - together.len()));
+            together.extend_from_slice(part);
+        }
+        Pin::new(&mut self.io).poll_write(cx, &together)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.is_http2 || self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(ownership) = &mut self.ownership {
+            ownership.shut();
+        }
+        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
 
@@ -194,3 +294,5 @@ const OF_HTTP_1: [(&str, &[u8]); 3] = [
     ("upgrade", b"websocket"),
     ("sec-websocket-key", b"AAAAAAAAAAAAAAAAAAAAAA=="),
 ];
+/// What one write hands over at most, over HTTP/2.
+const WRITE_BYTES_MAX: usize = 64 * 1024;

@@ -10,21 +10,20 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::{Buf, Bytes};
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
 use switchboard_ws::CloseCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::chunks::Chunks;
+use crate::http::upgrade::ByteStream;
 use crate::writing::{Flushed, Writing};
 
-/// A byte stream that used to carry HTTP.
+/// What a WebSocket reads and writes.
 pub(crate) enum Io {
     /// Plain TCP, without the HTTP layers in between.
     Tcp(TcpStream),
-    /// Anything else: TLS, or a stream that the hosting framework wraps.
-    Other(Box<TokioIo<Upgraded>>),
+    /// Anything else: TLS, HTTP/2, or a stream that the hosting framework wraps.
+    Other(Box<ByteStream>),
 }
 
 /// A WebSocket connection.
@@ -37,11 +36,11 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(upgraded: Upgraded, limits: switchboard_ws::Limits) -> Self {
+    pub(crate) fn new(stream: ByteStream, limits: switchboard_ws::Limits) -> Self {
         let ws = switchboard_ws::Connection::new(switchboard_ws::Role::Server, limits);
-        let (io, early) = match upgraded.downcast::<TokioIo<TcpStream>>() {
-            Ok(parts) => (Io::Tcp(parts.io.into_inner()), parts.read_buf),
-            Err(upgraded) => (Io::Other(Box::new(TokioIo::new(upgraded))), Bytes::new()),
+        let (io, early) = match stream.into_tcp() {
+            Ok((stream, early)) => (Io::Tcp(stream), early),
+            Err(stream) => (Io::Other(Box::new(stream)), Bytes::new()),
         };
         if let Io::Tcp(stream) = &io {
             // A small message must not wait for the next one. Failing here costs latency only.

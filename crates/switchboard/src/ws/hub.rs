@@ -62,13 +62,19 @@ impl Hub {
         self.is_closing.load(Ordering::Acquire)
     }
 
-    /// Closes every connection and every later one, and waits until they have ended.
-    pub(super) async fn close(&self, code: CloseCode) {
-        self.is_closing.store(true, Ordering::Release);
+    /// Closes every connection and every later one. Does nothing the second time.
+    pub(super) fn close(&self, code: CloseCode) {
+        if self.is_closing.swap(true, Ordering::AcqRel) {
+            return;
+        }
         let all: Vec<_> = lock(&self.places).taken.clone();
         for shared in all.into_iter().filter_map(|it| it.upgrade()) {
             shared.close(Some(code), "");
         }
+    }
+
+    /// Waits until no connection is left.
+    pub(super) async fn emptied(&self) {
         loop {
             let emptied = self.emptied.notified();
             if self.len() == 0 {

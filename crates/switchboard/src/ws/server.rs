@@ -12,7 +12,6 @@ use http::header::{ALLOW, CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRAD
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::Full;
-use hyper::upgrade::Upgraded;
 use switchboard_ws::{CloseCode, Connection, Role};
 use tokio::net::TcpListener;
 
@@ -23,8 +22,8 @@ use super::reading::Reading;
 use super::shared::Shared;
 use super::{Options, WebSocket, stream};
 use crate::http::origin::Verdict;
-use crate::http::upgrade::Upgrade;
-use crate::{Handshake, PeerAddress};
+use crate::http::upgrade::{ByteStream, Upgrade};
+use crate::{Handshake, PeerAddress, Serve};
 
 type Answer = Response<Full<Bytes>>;
 type Erased = Arc<dyn Fn(WebSocket, Handshake) -> Handling + Send + Sync>;
@@ -127,7 +126,13 @@ impl Acceptor {
 
     /// Closes all WebSockets with 1001, refuses new ones, and waits until all have ended.
     pub async fn close(&self) {
-        self.hub.close(CloseCode::GOING_AWAY).await;
+        self.begin_to_close();
+        self.hub.emptied().await;
+    }
+
+    /// Closes all WebSockets and refuses new ones.
+    pub(crate) fn begin_to_close(&self) {
+        self.hub.close(CloseCode::GOING_AWAY);
     }
 }
 
@@ -180,6 +185,11 @@ impl Server {
         self.acceptor.accept(request, move |socket, handshake| handler(socket, handshake))
     }
 
+    /// What turns requests into WebSockets for this server.
+    pub fn acceptor(&self) -> &Acceptor {
+        &self.acceptor
+    }
+
     /// How many WebSockets are open.
     pub fn connections(&self) -> usize {
         self.acceptor.connections()
@@ -213,7 +223,7 @@ impl<B> tower_service::Service<Request<B>> for Server {
 
 /// Serves WebSockets on `listener`, whatever their path, until `shutdown` ends, then closes them.
 ///
-/// The limits of [`serve`](crate::serve) hold here too.
+/// [`Serve::websockets`] says more: TLS, HTTP/2, limits.
 ///
 /// # Errors
 ///
@@ -223,14 +233,12 @@ pub async fn serve(
     server: Server,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let closing = server.clone();
-    crate::http::serve_service(listener, server, async move { closing.close().await }, shutdown)
-        .await
+    Serve::websockets(server).run(listener, shutdown).await
 }
 
 /// Begins a WebSocket on a byte stream whose handshake is over.
 fn open(
-    stream: Upgraded,
+    stream: ByteStream,
     role: Role,
     protocol: Option<&str>,
     options: &Options,
@@ -251,7 +259,7 @@ fn open(
 /// Must be called within a tokio runtime.
 #[expect(dead_code, reason = "the client comes with the next change")]
 pub(super) fn open_client(
-    stream: Upgraded,
+    stream: ByteStream,
     mask_key: fn() -> [u8; 4],
     protocol: Option<&str>,
     options: &Arc<Options>,

@@ -7,12 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
+use crate::http::upgrade::ByteStream;
 use crate::sync::lock;
 use crate::writing::{Flushed, Writing};
 
@@ -20,12 +18,10 @@ use crate::writing::{Flushed, Writing};
 pub(super) enum ReadHalf {
     /// Plain TCP, without the HTTP layers in between.
     Tcp(OwnedReadHalf),
-    /// Anything else: TLS, a stream of HTTP/2, or what the hosting framework wraps.
-    Other(Arc<Mutex<Other>>),
+    /// Anything else: TLS, a stream of HTTP/2, or what the hosting framework wraps. The halves
+    /// take turns.
+    Other(Arc<Mutex<ByteStream>>),
 }
-
-/// A stream whose halves take turns.
-type Other = TokioIo<Upgraded>;
 
 /// Where bytes go, and those that wait to go there.
 pub(super) struct Writer {
@@ -37,22 +33,21 @@ pub(super) struct Writer {
 
 enum WriteHalf {
     Tcp(OwnedWriteHalf),
-    Other(Arc<Mutex<Other>>),
+    Other(Arc<Mutex<ByteStream>>),
 }
 
 /// Takes a stream that used to carry HTTP apart. The bytes are what followed the handshake in the
 /// same read.
-pub(super) fn split(upgraded: Upgraded) -> (ReadHalf, Writer, Bytes) {
-    let (read, half, early) = match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => {
-            let stream = parts.io.into_inner();
+pub(super) fn split(stream: ByteStream) -> (ReadHalf, Writer, Bytes) {
+    let (read, half, early) = match stream.into_tcp() {
+        Ok((stream, early)) => {
             // A small message must not wait for the next one. Failing here costs latency only.
             let _ = stream.set_nodelay(true);
             let (read, write) = stream.into_split();
-            (ReadHalf::Tcp(read), WriteHalf::Tcp(write), parts.read_buf)
+            (ReadHalf::Tcp(read), WriteHalf::Tcp(write), early)
         }
-        Err(upgraded) => {
-            let stream = Arc::new(Mutex::new(TokioIo::new(upgraded)));
+        Err(stream) => {
+            let stream = Arc::new(Mutex::new(stream));
             (ReadHalf::Other(Arc::clone(&stream)), WriteHalf::Other(stream), Bytes::new())
         }
     };

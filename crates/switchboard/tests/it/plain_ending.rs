@@ -175,14 +175,19 @@ async fn the_heartbeat_notices_silence_while_a_write_is_blocked() {
         while tokio::time::timeout(blocked, socket.ready()).await.is_ok() {
             socket.send(vec![0; 100_000]).unwrap();
         }
-        fill.send(()).unwrap();
+        fill.send("blocked").unwrap();
+        socket.ready().await.unwrap();
+        fill.send("below the soft bound").unwrap();
         tell.send(socket.recv().await).unwrap();
     });
     let (address, _guard) = serve(&server).await;
     let mut client = Raw::connect(address).await;
-    within(filled.recv()).await.unwrap();
-    // Less than the soft bound waits now, so nobody asks for progress; but all is blocked again.
-    within(client.stream.read_exact(&mut vec![0; 600_000])).await.unwrap();
+    assert_eq!(within(filled.recv()).await, Some("blocked"));
+    // Until less than the soft bound waits, so that nobody asks for progress; all is blocked again.
+    while filled.try_recv().is_err() {
+        within(client.stream.read_exact(&mut vec![0; 10_000])).await.unwrap();
+        tokio::task::yield_now().await;
+    }
     let end = within(told.recv()).await.unwrap();
     assert!(matches!(end, Err(Error::Silent)), "{end:?}");
 }

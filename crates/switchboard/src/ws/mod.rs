@@ -54,5 +54,6 @@ pub use message::{Message, Prepared};
 pub use options::Options;
 pub use server::{Acceptor, Server, serve};
 pub use socket::{Event, Receiver, Sender, WebSocket};
+pub use switchboard_ws::deflate::Config as Deflate;
 pub use switchboard_ws::{CloseCode, PeerError};
 pub use text::Text;

@@ -59,4 +59,4 @@ pub use error::{CloseTimeout, PeerError};
 pub use event::Event;
 pub use header::{FrameHeader, Opcode};
 pub use limits::Limits;
-pub use message::{Message, encode};
+pub use message::{Message, encode, encode_close, encode_masked, encode_ping, encode_pong};

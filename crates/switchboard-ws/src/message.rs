@@ -4,7 +4,8 @@
 //!
 //! Spec: RFC 6455, sections 5.2 (layout) and 5.6 (data frames).
 
-use crate::{FrameHeader, Opcode, mask};
+use crate::close::{self, CONTROL_BYTES_MAX};
+use crate::{CloseCode, FrameHeader, Opcode, mask};
 
 /// A message that the application sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,63 @@ impl<'a> Message<'a> {
 pub fn encode(message: Message<'_>, output: &mut Vec<u8>) {
     let (opcode, payload) = message.parts();
     write_frame(opcode, None, payload, output);
+}
+
+/// Appends one whole frame masked with `key`, as clients send it.
+///
+/// The key must be unpredictable, so that a page cannot choose the bytes that proxies see
+/// (RFC 6455, section 10.3).
+///
+/// ```
+/// let mut output = Vec::new();
+/// switchboard_ws::encode_masked(switchboard_ws::Message::Text("Hi"), [1, 2, 3, 4], &mut output);
+/// assert_eq!(output, b"\x81\x82\x01\x02\x03\x04Ik");
+/// ```
+#[inline]
+pub fn encode_masked(message: Message<'_>, key: [u8; 4], output: &mut Vec<u8>) {
+    let (opcode, payload) = message.parts();
+    write_frame(opcode, Some(key), payload, output);
+}
+
+/// Appends one ping, masked if there is a `key`. Of `payload` at most 125 bytes are sent.
+///
+/// For senders that share a connection with the task which owns its
+/// [`Connection`](crate::Connection); everybody else uses
+/// [`Connection::ping`](crate::Connection::ping).
+pub fn encode_ping(payload: &[u8], key: Option<[u8; 4]>, output: &mut Vec<u8>) {
+    write_frame(Opcode::Ping, key, fitting(payload), output);
+}
+
+/// Appends one pong, masked if there is a `key`. Of `payload` at most 125 bytes are sent.
+pub fn encode_pong(payload: &[u8], key: Option<[u8; 4]>, output: &mut Vec<u8>) {
+    write_frame(Opcode::Pong, key, fitting(payload), output);
+}
+
+fn fitting(payload: &[u8]) -> &[u8] {
+    payload.get(..CONTROL_BYTES_MAX).unwrap_or(payload)
+}
+
+/// Appends one close frame, masked if there is a `key`. Of `reason` at most 123 bytes are sent,
+/// cut between characters; without a code there is no place for one.
+///
+/// Nothing may follow it (RFC 6455, section 5.5.1). For senders that share a connection, as
+/// [`encode_ping`] is.
+pub fn encode_close(
+    code: Option<CloseCode>,
+    reason: &str,
+    key: Option<[u8; 4]>,
+    output: &mut Vec<u8>,
+) {
+    let mut payload = [0; CONTROL_BYTES_MAX];
+    let (start, rest) = payload.split_at_mut(2);
+    let mut payload_len = 0;
+    if let Some(code) = code {
+        let reason = close::fitting(reason).as_bytes();
+        start.copy_from_slice(&code.value().to_be_bytes());
+        rest.iter_mut().zip(reason).for_each(|(place, byte)| *place = *byte);
+        payload_len = 2 + reason.len();
+    }
+    write_frame(Opcode::Close, key, payload.get(..payload_len).unwrap_or_default(), output);
 }
 
 /// Appends one whole frame.

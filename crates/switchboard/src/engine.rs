@@ -18,7 +18,7 @@ use crate::session::driver::Driver;
 use crate::session::{Link, Session};
 use crate::state::StateMap;
 use crate::sync::{read, write};
-use crate::wheel::{self, Wheel};
+use crate::wheel::Wheel;
 use crate::{DisconnectReason, Id};
 
 /// Options after they have been checked.
@@ -38,8 +38,7 @@ pub(crate) struct Config {
 pub(crate) struct Engine {
     pub(crate) config: Config,
     pub(crate) sessions: Sessions,
-    pub(crate) wheel: Arc<Wheel>,
-    wheel_turns: AtomicBool,
+    pub(crate) wheel: Arc<Wheel<Session>>,
     namespaces: RwLock<HashMap<Box<str>, Arc<NamespaceInner>>>,
     state: Arc<StateMap>,
     is_closing: AtomicBool,
@@ -54,7 +53,6 @@ impl Engine {
             config,
             sessions: Sessions::new(),
             wheel: Arc::new(Wheel::new()),
-            wheel_turns: AtomicBool::new(false),
             namespaces: RwLock::default(),
             state: Arc::new(state),
             is_closing: AtomicBool::new(false),
@@ -119,9 +117,7 @@ impl Engine {
     fn admit(&self, session: &Arc<Session>) {
         self.tasks.fetch_add(1, Ordering::SeqCst);
         self.sessions.insert(session);
-        if !self.wheel_turns.swap(true, Ordering::AcqRel) {
-            tokio::spawn(wheel::run(Arc::downgrade(&self.wheel)));
-        }
+        self.wheel.start();
         if self.is_closing() {
             // It slipped in while the others were being told.
             session.close(DisconnectReason::ServerShuttingDown);

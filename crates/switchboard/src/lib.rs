@@ -1,7 +1,7 @@
 //! Real-time engine: Socket.IO, Engine.IO and WebSocket, wire-compatible with the official
 //! clients, on tokio and hyper.
 //!
-//! It does not bring an adapter for several nodes, HTTP/2 or TLS: those come with later releases.
+//! It does not bring an adapter for several nodes: that comes with later releases.
 //! It speaks Engine.IO 4 and Socket.IO 5, as clients of versions 3 and 4 do.
 //!
 //! | start here | for |
@@ -10,7 +10,8 @@
 //! | [`Namespace::on`], [`Handler`] | handlers and what they may take |
 //! | [`Socket`] | one client: emit, acks, rooms |
 //! | [`Broadcast`] | many clients: rooms, exceptions |
-//! | [`serve`], [`Server::layer`] | serving by itself, or inside axum and other frameworks |
+//! | [`serve`], [`Serve`] | serving by itself: HTTP/1.1 and HTTP/2, TLS |
+//! | [`Server::layer`] | serving inside axum and other frameworks |
 //!
 //! What is promised: events of a socket are handled one after the other, in the order in which
 //! they were sent, and not before its connection handler has returned. What is emitted to a
@@ -38,6 +39,7 @@
 
 mod ack;
 mod broadcast;
+mod chunks;
 mod engine;
 mod error;
 mod extract;
@@ -56,9 +58,14 @@ mod state;
 mod sync;
 mod transport;
 mod wheel;
+mod writing;
+
+pub mod ws;
 
 pub use crate::http::service::{Layer, Layered, Service};
-pub use crate::http::{PeerAddress, serve, serve_with};
+#[cfg(feature = "tls")]
+pub use crate::http::tls;
+pub use crate::http::{NotFound, PeerAddress, Serve, serve, serve_with};
 pub use ack::{Ack, EmitWithAck};
 pub use broadcast::Broadcast;
 pub use error::{AckError, ArgsError, ConnectError, DisconnectReason, EncodeError};

@@ -15,8 +15,8 @@ use std::task::Waker;
 use bytes::Bytes;
 use tokio::sync::Notify;
 
+use crate::chunks::{Chunk, Chunks};
 use crate::prepared::{Prepared, encode_frames};
-use crate::session::Command;
 use crate::sync::lock;
 
 /// Above this many waiting bytes a connection is congested.
@@ -25,19 +25,27 @@ pub(crate) const SOFT_BYTES: usize = 1024 * 1024;
 pub(crate) const HARD_BYTES: usize = 16 * 1024 * 1024;
 
 /// The outgoing half of a connection, shared by everybody who may send to it.
-#[derive(Debug, Default)]
-pub(crate) struct Outbox {
-    inner: Mutex<Inner>,
+///
+/// `C` is what may be asked of the task besides.
+#[derive(Debug)]
+pub(crate) struct Outbox<C> {
+    inner: Mutex<Inner<C>>,
 }
 
-#[derive(Debug, Default)]
-struct Inner {
+/// What an outbox asks of its task by itself.
+pub(crate) trait Overflow {
+    /// The hard bound is reached: end the connection.
+    fn slow_consumer() -> Self;
+}
+
+#[derive(Debug)]
+struct Inner<C> {
     queue: Queue,
     /// Bytes pushed and not yet written, the ones that the task holds included.
     bytes: usize,
     phase: Phase,
     waker: Option<Waker>,
-    commands: Vec<Command>,
+    commands: Vec<C>,
     ready: Option<Arc<Notify>>,
 }
 
@@ -56,35 +64,11 @@ enum Phase {
 
 /// What is queued, in the form that the transport wants.
 #[derive(Debug)]
-pub(crate) enum Queue {
+enum Queue {
     /// Encoded frames.
-    WebSocket(VecDeque<Chunk>),
+    WebSocket(Chunks),
     /// Engine.IO packets, encoded when a poll takes them.
     Polling(VecDeque<Packet>),
-}
-
-impl Default for Queue {
-    fn default() -> Self {
-        Self::WebSocket(VecDeque::new())
-    }
-}
-
-/// A piece of a WebSocket's byte stream.
-#[derive(Debug)]
-pub(crate) enum Chunk {
-    /// Frames that other connections send too.
-    Shared(Bytes),
-    /// Frames of this connection alone, small ones copied together.
-    Own(Vec<u8>),
-}
-
-impl AsRef<[u8]> for Chunk {
-    fn as_ref(&self) -> &[u8] {
-        match self {
-            Self::Shared(bytes) => bytes,
-            Self::Own(bytes) => bytes,
-        }
-    }
 }
 
 /// An Engine.IO message that waits for a poll.
@@ -106,31 +90,36 @@ impl Packet {
     }
 }
 
-impl Outbox {
-    /// An outbox for a connection that begins with long-polling.
-    pub(crate) fn polling() -> Self {
-        let inner = Inner { queue: Queue::Polling(VecDeque::new()), ..Inner::default() };
-        Self { inner: Mutex::new(inner) }
+impl<C> Outbox<C> {
+    /// An outbox for a connection that is a WebSocket.
+    pub(crate) fn websocket() -> Self {
+        Self::new(Queue::WebSocket(Chunks::default()))
     }
 
+    /// An outbox for a connection that begins with long-polling.
+    pub(crate) fn polling() -> Self {
+        Self::new(Queue::Polling(VecDeque::new()))
+    }
+
+    fn new(queue: Queue) -> Self {
+        let inner = Inner {
+            queue,
+            bytes: 0,
+            phase: Phase::Idle,
+            waker: None,
+            commands: Vec::new(),
+            ready: None,
+        };
+        Self { inner: Mutex::new(inner) }
+    }
+}
+
+impl<C: Overflow> Outbox<C> {
     /// Queues one packet for this connection alone. `text` begins with its Engine.IO digit.
     pub(crate) fn push(&self, text: &[u8], attachments: &[Bytes]) {
         self.push_with(|queue| match queue {
             Queue::WebSocket(chunks) => {
-                let last_len = chunks.back().map_or(0, |it| it.as_ref().len());
-                match chunks.back_mut() {
-                    Some(Chunk::Own(frames)) if last_len < COPY_TOGETHER_BYTES => {
-                        encode_frames(text, attachments, frames);
-                        frames.len() - last_len
-                    }
-                    _ => {
-                        let mut frames = Vec::new();
-                        encode_frames(text, attachments, &mut frames);
-                        let len = frames.len();
-                        chunks.push_back(Chunk::Own(frames));
-                        len
-                    }
-                }
+                chunks.append_with(|frames| encode_frames(text, attachments, frames))
             }
             Queue::Polling(packets) => {
                 let text = Bytes::copy_from_slice(text);
@@ -142,41 +131,73 @@ impl Outbox {
     /// Queues a packet whose bytes many connections share.
     pub(crate) fn push_shared(&self, prepared: &Prepared) {
         self.push_with(|queue| match queue {
-            Queue::WebSocket(chunks) => {
-                let frames = prepared.frames().clone();
-                let len = frames.len();
-                chunks.push_back(Chunk::Shared(frames));
-                len
-            }
+            Queue::WebSocket(chunks) => push_shared(chunks, prepared.frames().clone()),
             Queue::Polling(packets) => {
                 push_packets(prepared.text().clone(), prepared.attachments(), packets)
             }
         });
     }
 
-    /// Queues frames that are encoded already. Only the task of a WebSocket does that.
-    pub(crate) fn push_frames(&self, frames: Vec<u8>) {
+    /// Queues what `write` writes: whole frames. Only for WebSockets. `false` when nothing may be
+    /// sent any more.
+    pub(crate) fn push_frames_with(&self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         self.push_with(|queue| match queue {
-            Queue::WebSocket(chunks) => {
-                let len = frames.len();
-                chunks.push_back(Chunk::Own(frames));
-                len
-            }
+            Queue::WebSocket(chunks) => chunks.append_with(write),
             Queue::Polling(_) => 0,
-        });
+        })
     }
 
-    fn push_with(&self, push: impl FnOnce(&mut Queue) -> usize) {
+    /// Queues frames that stay where they are. Only for WebSockets. `false` when nothing may be
+    /// sent any more.
+    pub(crate) fn push_frames(&self, frames: Bytes) -> bool {
+        self.push_with(|queue| match queue {
+            Queue::WebSocket(chunks) => push_shared(chunks, frames),
+            Queue::Polling(_) => 0,
+        })
+    }
+
+    /// Queues the start of a frame as `write` writes it, and its payload, which stays where it is.
+    /// Only for WebSockets. `false` when nothing may be sent any more.
+    pub(crate) fn push_frame(&self, write: impl FnOnce(&mut Vec<u8>), payload: Bytes) -> bool {
+        self.push_with(|queue| match queue {
+            Queue::WebSocket(chunks) => chunks.append_with(write) + push_shared(chunks, payload),
+            Queue::Polling(_) => 0,
+        })
+    }
+
+    /// Queues the last frame, which `write` writes, and refuses everything from now on. `false`
+    /// when that has happened before.
+    pub(crate) fn push_last(&self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         let waker = {
             let mut inner = lock(&self.inner);
             if inner.phase == Phase::Closed {
-                return;
+                return false;
+            }
+            let Queue::WebSocket(chunks) = &mut inner.queue else { return false };
+            let len = chunks.append_with(write);
+            inner.bytes += len;
+            let waker = inner.wake_up();
+            inner.phase = Phase::Closed;
+            inner.tell_waiting();
+            waker
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        true
+    }
+
+    fn push_with(&self, push: impl FnOnce(&mut Queue) -> usize) -> bool {
+        let waker = {
+            let mut inner = lock(&self.inner);
+            if inner.phase == Phase::Closed {
+                return false;
             }
             let was_empty = inner.bytes == 0;
             let len = push(&mut inner.queue);
             inner.bytes += len;
             if HARD_BYTES < inner.bytes && !was_empty {
-                inner.commands.push(Command::SlowConsumer);
+                inner.commands.push(C::slow_consumer());
                 inner.give_up();
             }
             if inner.phase == Phase::Blocked { None } else { inner.wake_up() }
@@ -184,10 +205,11 @@ impl Outbox {
         if let Some(waker) = waker {
             waker.wake();
         }
+        true
     }
 
     /// Asks the task for something. Gives the command back when the task is gone.
-    pub(crate) fn command(&self, command: Command) -> Result<(), Command> {
+    pub(crate) fn command(&self, command: C) -> Result<(), C> {
         let waker = {
             let mut inner = lock(&self.inner);
             if inner.phase == Phase::Closed && inner.waker.is_none() {
@@ -211,7 +233,7 @@ impl Outbox {
     }
 
     /// The task's turn begins. Fills `commands` with what was asked meanwhile.
-    pub(crate) fn begin(&self, waker: &Waker, commands: &mut Vec<Command>) {
+    pub(crate) fn begin(&self, waker: &Waker, commands: &mut Vec<C>) {
         let mut inner = lock(&self.inner);
         if inner.phase != Phase::Closed {
             inner.phase = Phase::Awake;
@@ -236,15 +258,14 @@ impl Outbox {
         true
     }
 
-    /// Takes everything that a WebSocket has to send.
-    pub(crate) fn take_chunks(&self, chunks: &mut VecDeque<Chunk>) {
-        if let Queue::WebSocket(queue) = &mut lock(&self.inner).queue {
-            if chunks.is_empty() {
-                std::mem::swap(chunks, queue);
-            } else {
-                chunks.append(queue);
-            }
+    /// Takes everything that a WebSocket has to send. Says how many bytes wait, those included
+    /// that were taken before, and whether they are the last.
+    pub(crate) fn take_chunks(&self, chunks: &mut Chunks) -> (usize, bool) {
+        let mut inner = lock(&self.inner);
+        if let Queue::WebSocket(queue) = &mut inner.queue {
+            chunks.append(queue);
         }
+        (inner.bytes, inner.phase == Phase::Closed)
     }
 
     /// Takes packets for one poll: as many as fit `bytes_max`, at least one if there is any.
@@ -274,26 +295,32 @@ impl Outbox {
     /// Turns a polling queue into frames: the WebSocket has taken over.
     pub(crate) fn upgrade(&self) {
         let mut inner = lock(&self.inner);
-        let Queue::Polling(packets) = std::mem::take(&mut inner.queue) else { return };
-        inner.bytes = 0;
-        let mut frames = Vec::new();
-        for packet in packets {
-            match packet {
-                Packet::Text(text) => encode_frames(&text, &[], &mut frames),
-                Packet::Binary(data) => {
-                    switchboard_ws::encode(switchboard_ws::Message::Binary(&data), &mut frames);
+        let Queue::Polling(packets) = &mut inner.queue else { return };
+        let packets = std::mem::take(packets);
+        let mut chunks = Chunks::default();
+        inner.bytes = chunks.append_with(|frames| {
+            for packet in packets {
+                match packet {
+                    Packet::Text(text) => encode_frames(&text, &[], frames),
+                    Packet::Binary(data) => {
+                        switchboard_ws::encode(switchboard_ws::Message::Binary(&data), frames);
+                    }
                 }
             }
-        }
-        if !frames.is_empty() {
-            inner.bytes = frames.len();
-            inner.queue = Queue::WebSocket(VecDeque::from([Chunk::Own(frames)]));
-        }
+        });
+        inner.queue = Queue::WebSocket(chunks);
     }
 
-    /// Counts bytes as written.
-    pub(crate) fn written(&self, bytes: usize) {
-        lock(&self.inner).written(bytes);
+    /// Counts bytes as written. Says how many still wait.
+    pub(crate) fn written(&self, bytes: usize) -> usize {
+        let mut inner = lock(&self.inner);
+        inner.written(bytes);
+        inner.bytes
+    }
+
+    /// Whether nothing more may be sent.
+    pub(crate) fn is_closed(&self) -> bool {
+        lock(&self.inner).phase == Phase::Closed
     }
 
     /// How many bytes wait.
@@ -312,7 +339,7 @@ impl Outbox {
     }
 
     /// The task is gone: nobody answers commands any more.
-    pub(crate) fn retire(&self) -> Vec<Command> {
+    pub(crate) fn retire(&self) -> Vec<C> {
         let mut inner = lock(&self.inner);
         inner.give_up();
         inner.waker = None;
@@ -339,7 +366,7 @@ impl Outbox {
     }
 }
 
-impl Inner {
+impl<C> Inner<C> {
     fn wake_up(&mut self) -> Option<Waker> {
         match self.phase {
             Phase::Awake => None,
@@ -354,9 +381,13 @@ impl Inner {
 
     fn written(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_sub(bytes);
-        if self.bytes <= SOFT_BYTES
-            && let Some(ready) = self.ready.take()
-        {
+        if self.bytes <= SOFT_BYTES {
+            self.tell_waiting();
+        }
+    }
+
+    fn tell_waiting(&mut self) {
+        if let Some(ready) = self.ready.take() {
             ready.notify_waiters();
         }
     }
@@ -364,7 +395,7 @@ impl Inner {
     fn give_up(&mut self) {
         self.phase = Phase::Closed;
         self.queue = match self.queue {
-            Queue::WebSocket(_) => Queue::WebSocket(VecDeque::new()),
+            Queue::WebSocket(_) => Queue::WebSocket(Chunks::default()),
             Queue::Polling(_) => Queue::Polling(VecDeque::new()),
         };
         self.written(self.bytes);
@@ -380,6 +411,12 @@ impl Queue {
     }
 }
 
+fn push_shared(chunks: &mut Chunks, bytes: Bytes) -> usize {
+    let len = bytes.len();
+    chunks.push(Chunk::Shared(bytes));
+    len
+}
+
 fn push_packets(text: Bytes, attachments: &[Bytes], packets: &mut VecDeque<Packet>) -> usize {
     let text = Packet::Text(text);
     let mut len = text.len();
@@ -391,6 +428,3 @@ fn push_packets(text: Bytes, attachments: &[Bytes], packets: &mut VecDeque<Packe
     }
     len
 }
-
-/// Frames are appended to the last chunk of one's own while it is smaller than this.
-const COPY_TOGETHER_BYTES: usize = 8 * 1024;

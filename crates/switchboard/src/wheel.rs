@@ -5,40 +5,58 @@
 //! deadline has moved, it enters again. Deadlines nearer than a second use a timer of their own.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use std::task::Context;
 use std::time::{Duration, Instant};
 
-use crate::session::Session;
+use tokio::time::Sleep;
+
 use crate::sync::lock;
 
 /// Deadlines nearer than this want an exact timer.
-pub(crate) const SLOT: Duration = Duration::from_secs(1);
+const SLOT: Duration = Duration::from_secs(1);
+
+/// A connection that looks at the clock when it is told to.
+pub(crate) trait Alarm: Send + Sync + 'static {
+    /// Wakes the connection's task.
+    fn ring(&self);
+}
 
 /// Connections by the second in which they want to be woken.
 #[derive(Debug)]
-pub(crate) struct Wheel {
+pub(crate) struct Wheel<T> {
     start: Instant,
-    shards: [Mutex<BTreeMap<u64, Vec<Weak<Session>>>>; SHARDS],
+    turns: AtomicBool,
+    shards: [Mutex<BTreeMap<u64, Vec<Weak<T>>>>; SHARDS],
 }
 
-impl Wheel {
+impl<T: Alarm> Wheel<T> {
     pub(crate) fn new() -> Self {
-        Self { start: Instant::now(), shards: Default::default() }
+        Self { start: Instant::now(), turns: AtomicBool::new(false), shards: Default::default() }
     }
 
-    /// Wakes `session` in the first slot that begins at or after `deadline`. Says when that is.
-    pub(crate) fn schedule(&self, deadline: Instant, session: &Arc<Session>) -> Instant {
+    /// Makes sure that somebody turns the wheel. Needs a tokio runtime.
+    pub(crate) fn start(self: &Arc<Self>) {
+        if !self.turns.load(Ordering::Relaxed) && !self.turns.swap(true, Ordering::AcqRel) {
+            tokio::spawn(run(Turning(Arc::downgrade(self))));
+        }
+    }
+
+    /// Rings `alarm` in the first slot that begins at or after `deadline`. Says when that is.
+    pub(crate) fn schedule(&self, deadline: Instant, alarm: &Arc<T>) -> Instant {
         let since_start = deadline.saturating_duration_since(self.start);
         let slot = since_start.as_secs() + u64::from(since_start.subsec_nanos() != 0);
         // Neighbours in memory go to different shards.
-        let shard = (Arc::as_ptr(session).addr() / size_of::<Session>()) % SHARDS;
+        let shard = (Arc::as_ptr(alarm).addr() / size_of::<T>().max(1)) % SHARDS;
         if let Some(shard) = self.shards.get(shard) {
-            lock(shard).entry(slot).or_default().push(Arc::downgrade(session));
+            lock(shard).entry(slot).or_default().push(Arc::downgrade(alarm));
         }
         self.start + Duration::from_secs(slot)
     }
 
-    /// Wakes everybody whose slot has begun.
+    /// Rings everybody whose slot has begun.
     fn turn(&self, now: Instant) {
         let slot = now.saturating_duration_since(self.start).as_secs();
         for shard in &self.shards {
@@ -47,21 +65,79 @@ impl Wheel {
                 let later = slots.split_off(&(slot + 1));
                 std::mem::replace(&mut *slots, later)
             };
-            for session in due.into_values().flatten().filter_map(|it| it.upgrade()) {
-                session.outbox.wake();
+            for alarm in due.into_values().flatten().filter_map(|it| it.upgrade()) {
+                alarm.ring();
             }
         }
     }
 }
 
-/// Turns the wheel of a server until the server is gone.
-pub(crate) async fn run(wheel: Weak<Wheel>) {
+/// When a connection's task will be woken by the clock.
+#[derive(Debug, Default)]
+pub(crate) struct Timer {
+    /// The slot of the wheel in which the connection stands.
+    scheduled: Option<Instant>,
+    exact: Option<Pin<Box<Sleep>>>,
+}
+
+impl Timer {
+    /// Makes sure that the task is woken at `deadline` or, if there is a wheel and that is not
+    /// near, soon after it.
+    pub(crate) fn arm<T: Alarm>(
+        &mut self,
+        wheel: Option<&Wheel<T>>,
+        alarm: &Arc<T>,
+        (deadline, now): (Instant, Instant),
+        cx: &mut Context<'_>,
+    ) {
+        let Some(wheel) = wheel.filter(|_| now + SLOT <= deadline) else {
+            let deadline = tokio::time::Instant::from_std(deadline);
+            let sleep =
+                self.exact.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+            if sleep.deadline() != deadline {
+                sleep.as_mut().reset(deadline);
+            }
+            if sleep.as_mut().poll(cx).is_ready() {
+                cx.waker().wake_by_ref();
+            }
+            return;
+        };
+        self.exact = None;
+        if !self.is_early_enough(deadline, now) {
+            self.scheduled = Some(wheel.schedule(deadline, alarm));
+        }
+    }
+
+    /// Whether the task has a timer of its own, which does not [ring](Alarm::ring).
+    pub(crate) fn is_exact(&self) -> bool {
+        self.exact.is_some()
+    }
+
+    /// Whether the wheel will wake the task for `deadline`.
+    fn is_early_enough(&self, deadline: Instant, now: Instant) -> bool {
+        self.scheduled.is_some_and(|it| now < it && it <= deadline + SLOT)
+    }
+}
+
+/// Turns a wheel until the wheel is gone.
+async fn run<T: Alarm>(turning: Turning<T>) {
     let mut interval = tokio::time::interval(SLOT);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
-        let Some(wheel) = wheel.upgrade() else { return };
+        let Some(wheel) = turning.0.upgrade() else { return };
         wheel.turn(Instant::now());
+    }
+}
+
+/// A wheel that somebody turns. When the runtime drops that task, another one may take over.
+struct Turning<T>(Weak<Wheel<T>>);
+
+impl<T> Drop for Turning<T> {
+    fn drop(&mut self) {
+        if let Some(wheel) = self.0.upgrade() {
+            wheel.turns.store(false, Ordering::Release);
+        }
     }
 }
 

@@ -11,11 +11,11 @@ mod receive;
 use std::time::{Duration, Instant};
 
 use crate::assembly::Assembly;
-use crate::close::{self, CONTROL_BYTES_MAX};
+use crate::close::CONTROL_BYTES_MAX;
 use crate::control::ControlPayload;
 use crate::deflate::{Agreement, Compressor, Deflation, Inflation};
 use crate::frame::Frame;
-use crate::message::write_frame;
+use crate::message::{encode_close, write_frame};
 use crate::pace::Pace;
 use crate::{CloseCode, CloseTimeout, FrameHeader, Limits, Message, Opcode};
 
@@ -153,17 +153,7 @@ impl Connection {
         if self.phase == Phase::Open {
             self.phase = Phase::Closing;
             self.deadline = now.checked_add(self.limits.close_timeout);
-            let mut payload = [0; CONTROL_BYTES_MAX];
-            let (start, rest) = payload.split_at_mut(2);
-            let mut payload_len = 0;
-            if let Some(code) = code {
-                let reason = close::fitting(reason).as_bytes();
-                start.copy_from_slice(&code.value().to_be_bytes());
-                rest.iter_mut().zip(reason).for_each(|(place, byte)| *place = *byte);
-                payload_len = 2 + reason.len();
-            }
-            let payload = payload.get(..payload_len).unwrap_or_default();
-            write_frame(Opcode::Close, self.mask_key(), payload, output);
+            encode_close(code, reason, self.mask_key(), output);
         }
     }
 

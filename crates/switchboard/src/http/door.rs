@@ -6,16 +6,12 @@
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
-use http::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT, UPGRADE, USER_AGENT,
-};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, USER_AGENT};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::upgrade::OnUpgrade;
 use switchboard_eio as eio;
-use switchboard_ws as ws;
 use tokio::sync::oneshot;
 use tracing::debug;
 
@@ -23,6 +19,7 @@ use super::PeerAddress;
 use super::origin::{Origins, Verdict};
 use super::query;
 use super::refusal::{Refusal, refuse_upgrade};
+use super::upgrade::{self, ByteStream, Upgrade};
 use crate::engine::Engine;
 use crate::handshake::Handshake;
 use crate::session::{Command, Link, Reply, Session};
@@ -37,17 +34,21 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let (mut parts, body) = request.into_parts();
-    let verdict = engine.config.origins.judge(&parts.headers);
+    let verdict = engine.config.origins.judge(&parts.uri, &parts.headers);
     if verdict == Verdict::Allowed && parts.method == Method::OPTIONS {
         return preflight(&engine.config.origins, &parts.headers);
     }
-    let upgrade = parts.extensions.remove::<OnUpgrade>().filter(|_| wants_upgrade(&parts.headers));
-    let mut answer = match upgrade {
+    let mut answer = match Upgrade::take(&mut parts) {
         Some(upgrade) => answer_upgrade(&engine, &parts, upgrade, verdict),
         None => answer_polling(&engine, &parts, body, verdict).await,
     };
     if verdict == Verdict::Allowed {
         engine.config.origins.answer(&parts.headers, answer.headers_mut());
+    }
+    if parts.version == Version::HTTP_2 {
+        // "An endpoint MUST NOT generate an HTTP/2 message containing connection-specific header
+        // fields" (RFC 9113, section 8.2.2). There, only the stream ends.
+        answer.headers_mut().remove(CONNECTION);
     }
     answer
 }
@@ -85,7 +86,12 @@ fn check(
             Err(Refusal::BadRequest)
         };
     }
-    if parts.method != Method::GET {
+    let opens = match parts.version {
+        // The GET of a WebSocket handshake over HTTP/2 (RFC 8441).
+        Version::HTTP_2 if is_upgrade => Method::CONNECT,
+        _ => Method::GET,
+    };
+    if parts.method != opens {
         return Err(Refusal::BadMethod);
     }
     if (transport == Transport::WebSocket) != is_upgrade {
@@ -184,7 +190,7 @@ where
 fn answer_upgrade(
     engine: &Arc<Engine>,
     parts: &Parts,
-    upgrade: OnUpgrade,
+    upgrade: Result<Upgrade, upgrade::Refusal>,
     verdict: Verdict,
 ) -> Answer {
     let wish = match check(engine, parts, true, verdict) {
@@ -196,37 +202,27 @@ fn answer_upgrade(
         Ok(Wish::Open) if engine.is_closing() => return closing(unavailable()),
         Ok(wish) => wish,
     };
-    let headers = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    let handshake = match ws::handshake::check(parts.method.as_str(), headers) {
-        Ok(handshake) => handshake,
-        Err(refusal) => return refuse_handshake(refusal),
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(refusal) => return refusal.to_response(),
     };
-    let Ok(accept) = HeaderValue::from_str(&handshake.accept()) else {
-        return Refusal::BadRequest.to_text();
-    };
+    let (response, stream) = upgrade.accept(None, None);
     match wish {
         Wish::Open => {
             let session = new_session(engine, parts, Transport::WebSocket);
-            tokio::spawn(open_websocket(session, upgrade));
+            tokio::spawn(open_websocket(session, stream));
         }
         Wish::Use(session) => {
-            tokio::spawn(join_session(session, upgrade));
+            tokio::spawn(join_session(session, stream));
         }
     }
-    let mut response = Response::new(Full::default());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = response.headers_mut();
-    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
     response
 }
 
 /// Begins a session on a WebSocket, once hyper has let go of the stream.
-async fn open_websocket(session: Arc<Session>, upgrade: OnUpgrade) {
-    // An error means that the client left before the 101 was written.
-    let Ok(upgraded) = upgrade.await else { return };
-    let link = Link::new(upgraded, session.engine.config.ws);
+async fn open_websocket(session: Arc<Session>, stream: impl Future<Output = Option<ByteStream>>) {
+    let Some(stream) = stream.await else { return };
+    let link = Link::new(stream, session.engine.config.ws);
     let mut open = Vec::new();
     open_packet(&session, &[], &mut open);
     session.outbox.push(&open, &[]);
@@ -234,9 +230,9 @@ async fn open_websocket(session: Arc<Session>, upgrade: OnUpgrade) {
 }
 
 /// Offers a WebSocket to the session that it names.
-async fn join_session(session: Arc<Session>, upgrade: OnUpgrade) {
-    let Ok(upgraded) = upgrade.await else { return };
-    let link = Link::new(upgraded, session.engine.config.ws);
+async fn join_session(session: Arc<Session>, stream: impl Future<Output = Option<ByteStream>>) {
+    let Some(stream) = stream.await else { return };
+    let link = Link::new(stream, session.engine.config.ws);
     // Refused only when the session is gone; then the stream is dropped.
     session.outbox.command(Command::Upgrade(Box::new(link))).ok();
 }
@@ -257,19 +253,6 @@ fn open_packet(session: &Session, upgrades: &[&str], output: &mut Vec<u8>) {
         max_payload: config.max_payload,
     };
     open.encode(output);
-}
-
-fn wants_upgrade(headers: &HeaderMap) -> bool {
-    headers.get(UPGRADE).is_some()
-}
-
-fn refuse_handshake(refusal: ws::handshake::Refusal) -> Answer {
-    let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
-    let mut response = refuse_upgrade(status, refusal.to_string());
-    if let Some((name, value)) = refusal.header() {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    response
 }
 
 fn preflight(origins: &Origins, request: &HeaderMap) -> Answer {

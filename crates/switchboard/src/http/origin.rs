@@ -8,10 +8,11 @@ use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, HOST, ORIGIN, VARY,
 };
-use http::{HeaderMap, HeaderValue};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderValue, Uri};
 
 /// The origins whose pages may connect, besides the server's own.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Origins {
     allowed: Vec<String>,
     any: bool,
@@ -37,8 +38,8 @@ impl Origins {
         self.allowed.push(origin);
     }
 
-    /// Judges a request by its headers.
-    pub(crate) fn judge(&self, headers: &HeaderMap) -> Verdict {
+    /// Judges a request by its target and headers.
+    pub(crate) fn judge(&self, uri: &Uri, headers: &HeaderMap) -> Verdict {
         let mut origins = headers.get_all(ORIGIN).iter();
         let (origin, more) = (origins.next(), origins.next());
         let Some(origin) = origin else { return Verdict::Own };
@@ -46,7 +47,9 @@ impl Origins {
         if more.is_some() {
             return Verdict::Refused;
         }
-        let host = headers.get(HOST).and_then(|it| it.to_str().ok());
+        // HTTP/2 names the host in `:authority`, which counts before a `Host` beside it.
+        let authority = uri.authority().map(Authority::as_str);
+        let host = authority.or_else(|| headers.get(HOST).and_then(|it| it.to_str().ok()));
         if host.is_some_and(|host| is_same(origin, host)) {
             Verdict::Own
         } else if self.any || self.allowed.iter().any(|it| it == origin) {
@@ -107,7 +110,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(HOST, HeaderValue::from_static("chat.example:3000"));
             headers.insert(ORIGIN, HeaderValue::from_str(origin).unwrap());
-            origins.judge(&headers)
+            origins.judge(&Uri::from_static("/"), &headers)
         };
         assert_eq!(judge("http://chat.example:3000"), Verdict::Own);
         assert_eq!(judge("http://CHAT.example:3000"), Verdict::Own);
@@ -125,7 +128,7 @@ mod tests {
         ] {
             assert_eq!(judge(evil), Verdict::Refused, "{evil}");
         }
-        assert_eq!(origins.judge(&HeaderMap::new()), Verdict::Own);
+        assert_eq!(origins.judge(&Uri::default(), &HeaderMap::new()), Verdict::Own);
     }
 
     #[test]
@@ -134,6 +137,18 @@ mod tests {
         headers.insert(HOST, HeaderValue::from_static("a.test"));
         headers.append(ORIGIN, HeaderValue::from_static("http://a.test"));
         headers.append(ORIGIN, HeaderValue::from_static("http://b.test"));
-        assert_eq!(Origins::any().judge(&headers), Verdict::Refused);
+        assert_eq!(Origins::any().judge(&Uri::default(), &headers), Verdict::Refused);
+    }
+
+    #[test]
+    fn the_authority_of_http_2_is_the_host() {
+        let uri = Uri::from_static("https://chat.example/socket.io/");
+        let mut headers = HeaderMap::new();
+        headers.insert(ORIGIN, HeaderValue::from_static("https://chat.example"));
+        assert_eq!(Origins::default().judge(&uri, &headers), Verdict::Own);
+        headers.insert(HOST, HeaderValue::from_static("evil.test"));
+        assert_eq!(Origins::default().judge(&uri, &headers), Verdict::Own);
+        headers.insert(ORIGIN, HeaderValue::from_static("https://evil.test"));
+        assert_eq!(Origins::default().judge(&uri, &headers), Verdict::Refused);
     }
 }

@@ -4,41 +4,43 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Buf;
 use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Empty;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+#[cfg(feature = "tls")]
+use rustls::ServerConfig;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tower_layer::Layer as _;
 use tower_service::Service;
-use tracing::{debug, warn};
+use tracing::warn;
 
-use crate::Server;
+use super::connection::{Connection, Settings};
+use super::http2;
+#[cfg(feature = "tls")]
+use super::tls::Acceptor;
+use crate::{Server, ws};
 
 /// The address of the other end of a connection, as a request extension.
 ///
-/// [`serve`] adds it to every request. A framework that accepts connections by itself may add it
+/// [`Serve`] adds it to every request. A framework that accepts connections by itself may add it
 /// too, so that [`Handshake::address`](crate::Handshake::address) knows.
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "made to be put together")]
 pub struct PeerAddress(pub SocketAddr);
 
-/// Serves `io` over HTTP/1.1 on `listener` until `shutdown` ends, then closes all connections.
+/// Serves `io` in clear text on `listener` until `shutdown` ends, then closes all connections.
 ///
-/// Requests outside of the server's path are answered 404. A client has 10 s for the head of a
-/// request, which may have 16 KiB and 100 headers. Needs a tokio runtime with I/O and time.
+/// The short form of [`Serve`], where limits and errors are told.
 ///
 /// # Errors
 ///
-/// None at present: trouble with a single connection ends that connection, and an accept that
-/// fails (too many open files, say) is tried again.
+/// As for [`Serve::run`].
 ///
 /// # Examples
 ///
@@ -48,7 +50,7 @@ pub async fn serve(
     io: Server,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    serve_with(listener, io, NotFound, shutdown).await
+    Serve::new(io).run(listener, shutdown).await
 }
 
 /// Like [`serve`], with another service for the requests outside of the server's path, such as an
@@ -56,7 +58,7 @@ pub async fn serve(
 ///
 /// # Errors
 ///
-/// As for [`serve`].
+/// As for [`Serve::run`].
 ///
 /// # Examples
 ///
@@ -77,16 +79,184 @@ where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
     S: Clone + Send + 'static,
     S::Future: Send + 'static,
-    B: Body + Send + 'static,
-    B::Data: Buf + Send + Into<bytes::Bytes>,
-    B: Body<Data = bytes::Bytes>,
+    B: Body<Data = bytes::Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let app = io.layer().layer(app);
+    Serve::new(io).app(app).run(listener, shutdown).await
+}
+
+/// How a [`Server`] is served: over HTTP/1.1 and HTTP/2, with TLS or without.
+///
+/// In clear text a client that begins with HTTP/2 is served HTTP/2 (prior knowledge; browsers never
+/// do); over TLS both sides agree by ALPN. WebSockets come over either (RFC 6455, RFC 8441).
+///
+/// Limits: 10 s for a TLS handshake, of which 1,024 may be under way (then the oldest is given up),
+/// and 10 s for the head of a request, of 16 KiB and, over HTTP/1.1, 100 headers. An HTTP/2 connection
+/// may have [1,000 streams](Self::http2_streams_max), 16 MiB sent and not read by us, 64 KiB of it on
+/// one stream, and no stream for 60 s (10 s at first).
+///
+/// # Examples
+///
+/// ```
+/// # async fn run(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+/// use switchboard::{Serve, Server};
+///
+/// let io = Server::builder().build();
+/// let app: axum::Router = axum::Router::new().route("/", axum::routing::get(async || "hello"));
+/// Serve::new(io).app(app).run(listener, std::future::pending()).await
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Serve<S = NotFound> {
+    io: Option<Server>,
+    acceptors: Vec<ws::Acceptor>,
+    app: S,
+    streams_max: u32,
+    #[cfg(feature = "tls")]
+    tls: Option<Arc<ServerConfig>>,
+}
+
+impl Serve {
+    /// Serves `io`, and nothing outside of its path.
+    #[must_use]
+    pub fn new(io: Server) -> Self {
+        Self {
+            io: Some(io),
+            acceptors: Vec::new(),
+            app: NotFound,
+            streams_max: http2::STREAMS_MAX,
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+}
+
+impl Serve<ws::Server> {
+    /// Serves plain WebSockets, whatever their path, and nothing else.
+    #[must_use]
+    pub fn websockets(server: ws::Server) -> Self {
+        let mut serve = Self::without_io(server);
+        serve.acceptors.push(serve.app.acceptor().clone());
+        serve
+    }
+}
+
+impl<S> Serve<S> {
+    fn without_io(app: S) -> Self {
+        Self {
+            io: None,
+            acceptors: Vec::new(),
+            app,
+            streams_max: http2::STREAMS_MAX,
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+
+    /// Closes the plain WebSockets of `acceptor`, which the app answers with, when the shutdown
+    /// begins.
+    #[must_use]
+    pub fn closing(mut self, acceptor: &ws::Acceptor) -> Self {
+        self.acceptors.push(acceptor.clone());
+        self
+    }
+
+    /// The service for requests outside of the server's path, such as an axum `Router`. By default
+    /// they are answered 404.
+    #[must_use]
+    pub fn app<T>(self, app: T) -> Serve<T> {
+        Serve {
+            io: self.io,
+            acceptors: self.acceptors,
+            app,
+            streams_max: self.streams_max,
+            #[cfg(feature = "tls")]
+            tls: self.tls,
+        }
+    }
+
+    /// TLS, by a configuration from [`tls::config`](crate::tls::config) or one of your own. If it
+    /// names no ALPN protocols, `h2` and `http/1.1` are offered. By default there is no TLS.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, config: Arc<ServerConfig>) -> Self {
+        self.tls = Some(config);
+        self
+    }
+
+    /// How many requests and WebSockets an HTTP/2 connection may have at once. 1,000 by default:
+    /// a browser opens one connection to a server for all its tabs. More wait in the client.
+    #[must_use]
+    pub fn http2_streams_max(mut self, streams: u32) -> Self {
+        self.streams_max = streams;
+        self
+    }
+
+    /// Serves on `listener` until `shutdown` ends, then closes all connections. Needs a tokio
+    /// runtime with I/O and time.
+    ///
+    /// # Errors
+    ///
+    /// None at present: trouble with a single connection ends that connection, and an accept that
+    /// fails (too many open files, say) is tried again.
+    pub async fn run<B>(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()>,
+    ) -> io::Result<()>
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+        S: Clone + Send + 'static,
+        S::Future: Send + 'static,
+        B: Body<Data = bytes::Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let settings = Arc::new(Settings {
+            #[cfg(feature = "tls")]
+            tls: self.tls.map(Acceptor::new),
+            streams_max: self.streams_max,
+        });
+        let (io, acceptors) = (self.io.clone(), self.acceptors);
+        let close = async move {
+            for acceptor in &acceptors {
+                acceptor.begin_to_close();
+            }
+            if let Some(io) = io {
+                io.close().await;
+            }
+            for acceptor in acceptors {
+                acceptor.close().await;
+            }
+        };
+        match self.io {
+            Some(io) => {
+                let app = io.layer().layer(self.app);
+                accept(listener, (app, settings), close, shutdown).await;
+            }
+            None => accept(listener, (self.app, settings), close, shutdown).await,
+        }
+        Ok(())
+    }
+}
+
+/// Accepts connections until `shutdown` and then `close` have ended, and waits for those that are
+/// left.
+async fn accept<S, B>(
+    listener: TcpListener,
+    (app, settings): (S, Arc<Settings>),
+    close: impl Future<Output = ()>,
+    shutdown: impl Future<Output = ()>,
+) where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send + 'static,
+    B: Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let (stop, stopped) = watch::channel(());
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
-    let mut closed = pin!(tokio::time::timeout(DRAIN, io.close()));
+    let mut closed = pin!(tokio::time::timeout(DRAIN, close));
     let mut is_closing = false;
     loop {
         let accepted = tokio::select! {
@@ -106,7 +276,10 @@ where
         };
         match accepted {
             Ok((stream, address)) => {
-                connections.spawn(connection(stream, address, app.clone(), stopped.clone()));
+                let (app, settings) = (app.clone(), Arc::clone(&settings));
+                let stopped = stopped.clone();
+                let connection = Connection { address, app, settings, stopped };
+                connections.spawn(connection.serve(stream));
             }
             Err(error) => {
                 // Out of file descriptors, most likely: without a pause this would spin.
@@ -121,51 +294,12 @@ where
     if tokio::time::timeout(DRAIN, ended).await.is_err() {
         warn!("some requests were still under way at the deadline");
     }
-    Ok(())
 }
 
-async fn connection<S, B>(
-    stream: TcpStream,
-    address: SocketAddr,
-    app: S,
-    mut stopped: watch::Receiver<()>,
-) where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone,
-    S::Future: Send + 'static,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    // A small answer must not wait for the next one. Failing here costs latency only.
-    stream.set_nodelay(true).ok();
-    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(PeerAddress(address));
-        app.clone().call(request)
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    let mut connection = pin!(connection);
-    let served = tokio::select! {
-        served = connection.as_mut() => served,
-        // The sender is dropped when the server stops; nothing is ever sent.
-        _ = stopped.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = served {
-        debug!(%error, %address, "a connection ended badly");
-    }
-}
-
-/// The app of a server that has none.
-#[derive(Clone, Copy)]
-struct NotFound;
+/// The app of a server that has none: 404 for everybody.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct NotFound;
 
 impl Service<Request<Incoming>> for NotFound {
     type Response = Response<Empty<bytes::Bytes>>;
@@ -186,11 +320,6 @@ impl Service<Request<Incoming>> for NotFound {
     }
 }
 
-/// For the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// For the head of a request; hyper answers 431 to more.
-const HEAD_BYTES_MAX: usize = 16 * 1024;
-const HEADERS_MAX: usize = 100;
 /// After an accept that failed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// For all sockets to close after the shutdown began, and then for all requests to end.

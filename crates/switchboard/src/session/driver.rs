@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use switchboard_eio as eio;
 use switchboard_sio as sio;
-use tokio::time::Sleep;
 
 use super::ending::{Closing, End};
 use super::link::Link;
@@ -20,7 +19,7 @@ use super::{Command, Session};
 use crate::DisconnectReason;
 use crate::outbox::SOFT_BYTES;
 use crate::socket::Socket;
-use crate::wheel::SLOT;
+use crate::wheel::Timer;
 
 /// Owns a connection, from its handshake until its last handler has returned.
 pub(crate) struct Driver {
@@ -51,14 +50,6 @@ pub(super) enum TransportState {
     Closing(Box<Closing>),
     /// Nothing arrives or leaves any more; handlers run to their end until then.
     Gone(Instant),
-}
-
-/// When the task will be woken.
-#[derive(Default)]
-pub(super) struct Timer {
-    /// The slot of the wheel in which the session stands.
-    scheduled: Option<Instant>,
-    exact: Option<Pin<Box<Sleep>>>,
 }
 
 impl Driver {
@@ -311,27 +302,8 @@ impl Driver {
     /// Makes sure that the task is woken when something is due.
     fn arm(&mut self, now: Instant, cx: &mut Context<'_>) {
         let Some(deadline) = self.next_deadline(now) else { return };
-        let exact = deadline < now + SLOT;
-        if exact {
-            let deadline = tokio::time::Instant::from_std(deadline);
-            let sleep = self
-                .timer
-                .exact
-                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-            if sleep.deadline() != deadline {
-                sleep.as_mut().reset(deadline);
-            }
-            if sleep.as_mut().poll(cx).is_ready() {
-                cx.waker().wake_by_ref();
-            }
-            return;
-        }
-        self.timer.exact = None;
-        let is_scheduled = self.timer.scheduled.is_some_and(|it| now < it && it <= deadline + SLOT);
-        if !is_scheduled {
-            let slot = self.session.engine.wheel.schedule(deadline, &self.session);
-            self.timer.scheduled = Some(slot);
-        }
+        let wheel = &self.session.engine.wheel;
+        self.timer.arm(Some(wheel), &self.session, (deadline, now), cx);
     }
 
     fn next_deadline(&mut self, now: Instant) -> Option<Instant> {

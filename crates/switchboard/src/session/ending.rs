@@ -14,7 +14,7 @@ use super::link::{Link, Scratch};
 use super::polling::{self, CLOSE, NOOP};
 use super::{Reply, Session};
 use crate::DisconnectReason;
-use crate::outbox::Chunk;
+use crate::chunks::Chunks;
 
 /// Why a connection ends.
 #[derive(Clone, Copy, Debug)]
@@ -252,17 +252,13 @@ impl Driver {
         if !end.deliver && (end.code.is_none() || is_stuck) {
             return None;
         }
-        let mut queued = VecDeque::new();
+        let mut queued = Chunks::default();
         self.session.outbox.take_chunks(&mut queued);
         if end.deliver {
             link.writing().append(&mut queued);
         }
-        let mut frames = Vec::new();
         if let Some(code) = end.code {
-            link.ws.close(Some(code), "", now, &mut frames);
-        }
-        if !frames.is_empty() {
-            link.writing().push_back(Chunk::Own(frames));
+            link.close(code, now);
         }
         Some(Way::WebSocket(link))
     }

@@ -4,25 +4,26 @@
 //! are parsed in place, and the frame machine keeps only what is incomplete.
 
 use std::cell::Cell;
-use std::collections::VecDeque;
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use bytes::{Buf, Bytes};
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
+use switchboard_ws::CloseCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use crate::outbox::Chunk;
+use crate::chunks::Chunks;
+use crate::http::upgrade::ByteStream;
+use crate::writing::{Flushed, Writing};
 
-/// A byte stream that used to carry HTTP.
+/// What a WebSocket reads and writes.
 pub(crate) enum Io {
     /// Plain TCP, without the HTTP layers in between.
     Tcp(TcpStream),
-    /// Anything else: TLS, or a stream that the hosting framework wraps.
-    Other(Box<TokioIo<Upgraded>>),
+    /// Anything else: TLS, HTTP/2, or a stream that the hosting framework wraps.
+    Other(Box<ByteStream>),
 }
 
 /// A WebSocket connection.
@@ -31,23 +32,21 @@ pub(crate) struct Link {
     pub(crate) ws: switchboard_ws::Connection,
     /// What followed the handshake's head in the same read.
     early: Bytes,
-    writing: VecDeque<Chunk>,
-    /// How much of the first chunk is written.
-    written: usize,
+    writing: Writing,
 }
 
 impl Link {
-    pub(crate) fn new(upgraded: Upgraded, limits: switchboard_ws::Limits) -> Self {
+    pub(crate) fn new(stream: ByteStream, limits: switchboard_ws::Limits) -> Self {
         let ws = switchboard_ws::Connection::new(switchboard_ws::Role::Server, limits);
-        let (io, early) = match upgraded.downcast::<TokioIo<TcpStream>>() {
-            Ok(parts) => (Io::Tcp(parts.io.into_inner()), parts.read_buf),
-            Err(upgraded) => (Io::Other(Box::new(TokioIo::new(upgraded))), Bytes::new()),
+        let (io, early) = match stream.into_tcp() {
+            Ok((stream, early)) => (Io::Tcp(stream), early),
+            Err(stream) => (Io::Other(Box::new(stream)), Bytes::new()),
         };
         if let Io::Tcp(stream) = &io {
             // A small message must not wait for the next one. Failing here costs latency only.
             let _ = stream.set_nodelay(true);
         }
-        Self { io, ws, early, writing: VecDeque::new(), written: 0 }
+        Self { io, ws, early, writing: Writing::default() }
     }
 
     /// Reads into `scratch`. Zero bytes mean that the peer is gone.
@@ -73,30 +72,29 @@ impl Link {
     }
 
     /// The queue to fill before [`poll_flush`](Self::poll_flush).
-    pub(crate) fn writing(&mut self) -> &mut VecDeque<Chunk> {
-        &mut self.writing
+    pub(crate) fn writing(&mut self) -> &mut Chunks {
+        &mut self.writing.chunks
+    }
+
+    /// Queues a close frame.
+    pub(crate) fn close(&mut self, code: CloseCode, now: Instant) {
+        let ws = &mut self.ws;
+        self.writing.chunks.append_with(|frames| ws.close(Some(code), "", now, frames));
     }
 
     /// Writes what is queued; says how many bytes went out, and whether that was everything.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> io::Result<Flushed> {
-        let mut bytes = 0;
-        while !self.writing.is_empty() {
-            let written = match self.poll_write(cx) {
-                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(written) => written?,
-                Poll::Pending => return Ok(Flushed { bytes, all: false }),
-            };
-            bytes += written;
-            self.advance(written);
+        match &mut self.io {
+            Io::Tcp(io) => self.writing.poll_flush(io, cx),
+            Io::Other(io) => {
+                let mut flushed = self.writing.poll_flush(io, cx)?;
+                if flushed.all {
+                    // Layers that buffer (TLS) are told that this was all.
+                    flushed.all = Pin::new(io).poll_flush(cx)?.is_ready();
+                }
+                Ok(flushed)
+            }
         }
-        // An idle connection owns no buffer.
-        self.writing = VecDeque::new();
-        if let Io::Other(io) = &mut self.io {
-            // Layers that buffer (TLS) are told that this was all.
-            let all = Pin::new(io).poll_flush(cx)?.is_ready();
-            return Ok(Flushed { bytes, all });
-        }
-        Ok(Flushed { bytes, all: true })
     }
 
     /// Ends the sending half, so that the peer sees a clean end.
@@ -106,51 +104,6 @@ impl Link {
             Io::Other(io) => Pin::new(io).poll_shutdown(cx),
         }
     }
-
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let first = self.writing.front().map_or(&[][..], Chunk::as_ref);
-        let first = first.get(self.written..).unwrap_or_default();
-        if self.writing.len() == 1 {
-            return match &mut self.io {
-                Io::Tcp(io) => Pin::new(io).poll_write(cx, first),
-                Io::Other(io) => Pin::new(io).poll_write(cx, first),
-            };
-        }
-        let mut slices = [IoSlice::new(&[]); CHUNKS_PER_WRITE];
-        let chunks = std::iter::once(first).chain(self.writing.iter().skip(1).map(Chunk::as_ref));
-        let mut count = 0;
-        for (slice, chunk) in slices.iter_mut().zip(chunks) {
-            *slice = IoSlice::new(chunk);
-            count += 1;
-        }
-        let slices = slices.get(..count).unwrap_or_default();
-        match &mut self.io {
-            Io::Tcp(io) => Pin::new(io).poll_write_vectored(cx, slices),
-            Io::Other(io) => Pin::new(io).poll_write_vectored(cx, slices),
-        }
-    }
-
-    fn advance(&mut self, mut bytes: usize) {
-        while let Some(chunk) = self.writing.front() {
-            let left = chunk.as_ref().len() - self.written;
-            if bytes < left {
-                self.written += bytes;
-                return;
-            }
-            bytes -= left;
-            self.written = 0;
-            self.writing.pop_front();
-        }
-    }
-}
-
-/// What one flush achieved.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Flushed {
-    /// Bytes handed to the stream.
-    pub(crate) bytes: usize,
-    /// Whether nothing is left.
-    pub(crate) all: bool,
 }
 
 /// The worker's read buffer, lent to one read at a time.
@@ -180,6 +133,3 @@ thread_local! {
 
 /// One read takes at most this much, so that one busy client cannot hold its worker.
 pub(crate) const SCRATCH_BYTES: usize = 64 * 1024;
-
-/// The most pieces that one vectored write carries.
-const CHUNKS_PER_WRITE: usize = 64;

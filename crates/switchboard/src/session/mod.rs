@@ -22,8 +22,9 @@ use tokio::sync::oneshot;
 use crate::engine::Engine;
 use crate::error::DisconnectReason;
 use crate::handshake::Handshake;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Overflow};
 use crate::socket::Socket;
+use crate::wheel::Alarm;
 use crate::{Id, Transport};
 
 pub(crate) mod driver;
@@ -41,7 +42,7 @@ pub(crate) struct Session {
     pub(crate) sid: Id,
     pub(crate) engine: Arc<Engine>,
     pub(crate) handshake: Arc<Handshake>,
-    pub(crate) outbox: Outbox,
+    pub(crate) outbox: Outbox<Command>,
     transport: AtomicU8,
     /// A POST of this session is under way.
     posting: AtomicBool,
@@ -51,7 +52,7 @@ impl Session {
     pub(crate) fn new(engine: Arc<Engine>, handshake: Handshake, transport: Transport) -> Self {
         let outbox = match transport {
             Transport::Polling => Outbox::polling(),
-            Transport::WebSocket => Outbox::default(),
+            Transport::WebSocket => Outbox::websocket(),
         };
         Self {
             sid: Id::random(),
@@ -95,6 +96,12 @@ impl fmt::Debug for Session {
     }
 }
 
+impl Alarm for Session {
+    fn ring(&self) {
+        self.outbox.wake();
+    }
+}
+
 /// A POST that is under way, until it is dropped.
 pub(crate) struct Posting(Arc<Session>);
 
@@ -118,6 +125,12 @@ pub(crate) enum Command {
     Close(DisconnectReason),
     /// The outbox has reached its hard bound.
     SlowConsumer,
+}
+
+impl Overflow for Command {
+    fn slow_consumer() -> Self {
+        Self::SlowConsumer
+    }
 }
 
 impl fmt::Debug for Command {

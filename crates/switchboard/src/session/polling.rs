@@ -168,7 +168,7 @@ impl Driver {
         // One upgrade at a time, and only once: the newcomer is closed, the session goes on.
         let mut frames = Vec::new();
         link.ws.close(None, "", now, &mut frames);
-        receive::queue(&mut link, frames);
+        receive::queue(&mut link, &frames);
         tokio::spawn(async move {
             // Best effort: one write, then the stream is dropped.
             std::future::poll_fn(|cx| std::task::Poll::Ready(link.poll_flush(cx).is_ok())).await;
@@ -180,7 +180,7 @@ impl Driver {
         if let Some(mut link) = self.candidate.take() {
             let mut frames = Vec::new();
             link.ws.close(None, "", now, &mut frames);
-            receive::queue(&mut link, frames);
+            receive::queue(&mut link, &frames);
             tokio::spawn(async move {
                 std::future::poll_fn(|cx| std::task::Poll::Ready(link.poll_flush(cx).is_ok()))
                     .await;

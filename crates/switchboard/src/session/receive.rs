@@ -51,7 +51,7 @@ impl Driver {
             let TransportState::WebSocket(link) = &mut self.transport else { return Ok(()) };
             let event = link.ws.receive(input, now, &mut replies);
             if !replies.is_empty() {
-                self.session.outbox.push_frames(std::mem::take(&mut replies));
+                self.session.outbox.push_frames_with(|frames| frames.append(&mut replies));
             }
             match event {
                 Ok(None) => return Ok(()),
@@ -205,7 +205,7 @@ impl Driver {
                 };
                 let mut replies = Vec::new();
                 let event = link.ws.receive(&mut input, now, &mut replies);
-                queue(link, replies);
+                queue(link, &replies);
                 match event {
                     Ok(None) => break,
                     Ok(Some(ws::Event::Text(text))) => self.candidate_packet(&text, now),
@@ -244,7 +244,7 @@ impl Driver {
                     if let Some(link) = &mut self.candidate {
                         let mut frame = Vec::new();
                         crate::prepared::encode_text_frame(&text, &mut frame);
-                        queue(link, frame);
+                        queue(link, &frame);
                     }
                 }
             }
@@ -272,9 +272,9 @@ fn binary(data: eio::Data<'_>) -> eio::Packet<'_> {
 }
 
 /// Queues frames on a link that has no outbox yet.
-pub(super) fn queue(link: &mut Link, frames: Vec<u8>) {
+pub(super) fn queue(link: &mut Link, frames: &[u8]) {
     if !frames.is_empty() {
-        link.writing().push_back(crate::outbox::Chunk::Own(frames));
+        link.writing().append_with(|queued| queued.extend_from_slice(frames));
     }
 }
 

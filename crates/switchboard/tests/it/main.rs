@@ -14,6 +14,11 @@
 mod client;
 mod ending;
 mod handlers;
+mod http2;
+mod http2_attacks;
+mod http2_client;
+mod plain;
+mod plain_ending;
 mod polling;
 mod pressure;
 mod rooms;

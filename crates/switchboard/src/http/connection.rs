@@ -1,0 +1,156 @@
+//! One accepted connection: which protocol it speaks, its limits, its end.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tower_service::Service;
+use tracing::debug;
+
+use super::PeerAddress;
+use super::http2::{self, Streams};
+#[cfg(feature = "tls")]
+use super::tls;
+
+/// How connections are served; the same for all of a listener.
+pub(super) struct Settings {
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<tls::Acceptor>,
+    pub(super) streams_max: u32,
+}
+
+/// One client, from the first byte on.
+pub(super) struct Connection<S> {
+    pub(super) address: SocketAddr,
+    pub(super) app: S,
+    pub(super) settings: Arc<Settings>,
+    /// The sender is dropped when the server stops; nothing is ever sent.
+    pub(super) stopped: watch::Receiver<()>,
+}
+
+impl<S, B> Connection<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone,
+    S::Future: Send + 'static,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    pub(super) async fn serve(mut self, stream: TcpStream) {
+        // A small answer must not wait for the next one. Failing here costs latency only.
+        stream.set_nodelay(true).ok();
+        let address = self.address;
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.settings.tls {
+            let accepted = tokio::select! {
+                accepted = tls.accept(stream) => accepted,
+                _ = self.stopped.changed() => None,
+            };
+            let Some(stream) = accepted else { return };
+            let is_http2 = tls::is_http2(&stream);
+            let served = self.speak(stream, is_http2).await;
+            return note_end(served, address);
+        }
+        let first = tokio::select! {
+            first = tokio::time::timeout(HEAD_TIMEOUT, begins_with_http2(&stream)) => first,
+            _ = self.stopped.changed() => return,
+        };
+        let Ok(Ok(is_http2)) = first else { return };
+        let served = self.speak(stream, is_http2).await;
+        note_end(served, address);
+    }
+
+    async fn speak<T>(self, stream: T, is_http2: bool) -> hyper::Result<()>
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let Self { address, app, settings, mut stopped } = self;
+        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(PeerAddress(address));
+            app.clone().call(request)
+        });
+        let stream = TokioIo::new(stream);
+        if !is_http2 {
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_TIMEOUT)
+                .max_buf_size(HEAD_BYTES_MAX)
+                .max_headers(HEADERS_MAX)
+                .serve_connection(stream, service)
+                .with_upgrades();
+            let mut connection = pin!(connection);
+            return tokio::select! {
+                served = connection.as_mut() => served,
+                _ = stopped.changed() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+        }
+        let streams = Streams::new();
+        let idle = streams.idle();
+        let builder = http2::builder(streams, settings.streams_max);
+        let mut connection = pin!(builder.serve_connection(stream, service));
+        tokio::select! {
+            served = connection.as_mut() => served,
+            _ = stopped.changed() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+            () = idle => {
+                connection.as_mut().graceful_shutdown();
+                tokio::time::timeout(GOODBYE_WAIT, connection).await.unwrap_or(Ok(()))
+            }
+        }
+    }
+}
+
+fn note_end(served: hyper::Result<()>, address: SocketAddr) {
+    if let Err(error) = served {
+        debug!(%error, %address, "a connection ended badly");
+    }
+}
+
+/// Whether a client speaks HTTP/2 without having asked ("with prior knowledge").
+///
+/// Only looks: what it has seen can still be read, so that the stream stays a bare TCP stream for
+/// whoever takes it over after an upgrade.
+async fn begins_with_http2(stream: &TcpStream) -> io::Result<bool> {
+    let mut seen = [0; HTTP_2_METHOD.len()];
+    let mut pause = Duration::from_millis(1);
+    loop {
+        let len = stream.peek(&mut seen).await?;
+        let seen = seen.get(..len).unwrap_or_default();
+        if seen == HTTP_2_METHOD {
+            return Ok(true);
+        }
+        if seen.is_empty() || !HTTP_2_METHOD.starts_with(seen) {
+            return Ok(false);
+        }
+        // A letter or two, of PRI, PUT or POST: the rest is on its way. Readiness cannot tell when
+        // there is more than before, so this looks again, ever less often.
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+}
+
+/// The method of "PRI * HTTP/2.0", which no other protocol has (RFC 9113, section 3.4).
+const HTTP_2_METHOD: &[u8; 3] = b"PRI";
+/// For the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// For the head of a request; hyper answers 431 to more.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+const HEADERS_MAX: usize = 100;
+/// For an idle client to read that its connection ends.
+const GOODBYE_WAIT: Duration = Duration::from_secs(1);

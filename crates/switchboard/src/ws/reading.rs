@@ -1,0 +1,242 @@
+//! The receiving half of a connection: from bytes to events.
+//!
+//! It owns no buffer while it waits: a read goes into the worker's buffer, and messages share its
+//! bytes. What is not whole stays in the frame machine.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::io;
+use std::mem;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::{Buf, Bytes, BytesMut};
+use switchboard_ws as floor;
+
+use super::shared::{Command, Shared};
+use super::stream::ReadHalf;
+use super::{Closed, Error, Event, Message, Text};
+
+/// What reads and parses.
+pub(super) struct Reading {
+    half: ReadHalf,
+    machine: floor::Connection,
+    /// What a read brought and is not parsed yet. Empty, and without a buffer, between reads.
+    input: BytesMut,
+    /// When it was read.
+    now: Instant,
+    is_over: bool,
+}
+
+impl Reading {
+    /// `early` is what followed the handshake in the same read.
+    pub(super) fn new(half: ReadHalf, machine: floor::Connection, early: &[u8]) -> Self {
+        Self { half, machine, input: BytesMut::from(early), now: Instant::now(), is_over: false }
+    }
+
+    /// The next event. After [`Event::Closed`] and after an error there is none.
+    pub(super) fn poll_event(
+        &mut self,
+        shared: &Shared,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Event, Error>> {
+        loop {
+            if !self.input.is_empty()
+                && let Some(event) = self.parse(shared)?
+            {
+                return Poll::Ready(Ok(event));
+            }
+            if let Some(error) = shared.failure() {
+                self.rest();
+                return Poll::Ready(Err(error));
+            }
+            if self.is_over {
+                return Poll::Ready(Err(Error::Closed));
+            }
+            if shared.is_too_full_to_read(cx) {
+                self.rest();
+                return Poll::Pending;
+            }
+            let read = match self.poll_read(cx) {
+                Poll::Ready(read) => read,
+                Poll::Pending => {
+                    self.rest();
+                    shared.waits_for_peer(cx);
+                    return Poll::Pending;
+                }
+            };
+            match read {
+                Ok(0) => return Poll::Ready(Ok(self.lost(shared))),
+                Ok(_more) => {
+                    shared.heard();
+                    self.now = Instant::now();
+                }
+                Err(error) => return Poll::Ready(Err(self.failed(error, shared))),
+            }
+        }
+    }
+
+    /// Reads on after the end, so that the peer can read our last words before it sees a reset.
+    /// Ready at the end of the stream.
+    pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            self.input.clear();
+            let read = self.poll_read(cx);
+            if !matches!(read, Poll::Ready(Ok(1..))) {
+                self.rest();
+                return read.map(drop);
+            }
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.input.capacity() == 0 {
+            self.input = BUFFER.with(Cell::take);
+        }
+        // Messages that somebody keeps hold on to a part of the buffer. What is left of it serves
+        // further reads, until it is too little.
+        if !self.input.try_reclaim(BUFFER_BYTES) && self.input.capacity() < READ_BYTES_MIN {
+            self.input = BytesMut::with_capacity(BUFFER_BYTES);
+        }
+        self.half.poll_read(cx, &mut self.input)
+    }
+
+    /// Gives the buffer back to the thread.
+    fn rest(&mut self) {
+        let mut buffer = mem::take(&mut self.input);
+        if buffer.capacity() != 0 {
+            buffer.clear();
+            BUFFER.with(|it| it.set(buffer));
+        }
+    }
+
+    /// Takes one event out of the input, or all of it if that makes no event.
+    fn parse(&mut self, shared: &Shared) -> Result<Option<Event>, Error> {
+        let arrived = self.input.len();
+        let mut replies = Vec::new();
+        let mut rest: &mut [u8] = &mut self.input;
+        let received = match self.machine.receive(&mut rest, self.now, &mut replies) {
+            Ok(None) => Ok(None),
+            Ok(Some(event)) => Ok(Some(Found::from(event))),
+            Err(error) => Err(error),
+        };
+        let used = arrived - rest.len();
+        if !replies.is_empty() {
+            shared.reply(&replies, self.machine.is_closing());
+        }
+        match received {
+            Ok(None) => {
+                self.input.clear();
+                Ok(None)
+            }
+            Ok(Some(found)) => {
+                let event = self.take(found, used);
+                if let Event::Closed(closed) = &event {
+                    self.is_over = true;
+                    shared.peer_is_done(Some(closed.clone()));
+                }
+                Ok(Some(event))
+            }
+            Err(error) => {
+                self.is_over = true;
+                self.input.clear();
+                shared.peer_is_done(None);
+                Err(Error::Protocol(error))
+            }
+        }
+    }
+
+    /// Cuts the event's frame out of the input, whose first `used` bytes it has taken.
+    fn take(&mut self, found: Found, used: usize) -> Event {
+        let mut frame = self.input.split_to(used);
+        let mut here = |len: usize| {
+            // A payload that was not copied stands at the end of what was used.
+            frame.advance(used - len);
+            mem::take(&mut frame).freeze()
+        };
+        match found {
+            Found::Text(payload) => {
+                Event::Message(Message::Text(Text::validated(payload.unwrap_or_else(&mut here))))
+            }
+            Found::Binary(payload) => {
+                Event::Message(Message::Binary(payload.unwrap_or_else(&mut here)))
+            }
+            Found::Ping(payload) => Event::Ping(payload),
+            Found::Pong(payload) => Event::Pong(payload),
+            Found::Closed(closed) => Event::Closed(closed),
+        }
+    }
+
+    fn lost(&mut self, shared: &Shared) -> Event {
+        self.is_over = true;
+        self.rest();
+        shared.peer_is_done(Some(Closed::Lost));
+        Event::Closed(Closed::Lost)
+    }
+
+    fn failed(&mut self, error: io::Error, shared: &Shared) -> Error {
+        self.is_over = true;
+        self.rest();
+        let error = Error::from(error);
+        shared.fail(error.clone());
+        error
+    }
+}
+
+/// An event that borrows nothing.
+enum Found {
+    Text(Payload),
+    Binary(Payload),
+    Ping(Bytes),
+    Pong(Bytes),
+    Closed(Closed),
+}
+
+/// The length of a payload that stands in the input, or a payload that has come in pieces.
+type Payload = Result<Bytes, usize>;
+
+impl From<floor::Event<'_>> for Found {
+    fn from(event: floor::Event<'_>) -> Self {
+        match event {
+            floor::Event::Text(Cow::Borrowed(text)) => Self::Text(Err(text.len())),
+            floor::Event::Text(Cow::Owned(text)) => Self::Text(Ok(text.into())),
+            floor::Event::Binary(Cow::Borrowed(bytes)) => Self::Binary(Err(bytes.len())),
+            floor::Event::Binary(Cow::Owned(bytes)) => Self::Binary(Ok(bytes.into())),
+            floor::Event::Ping(payload) => Self::Ping(Bytes::copy_from_slice(&payload)),
+            floor::Event::Closed { code, reason } => {
+                Self::Closed(Closed::Frame { code, reason: reason.into_owned() })
+            }
+            // The only one that is left.
+            floor::Event::Pong(payload) => Self::Pong(Bytes::copy_from_slice(&payload)),
+            _ => Self::Pong(Bytes::new()),
+        }
+    }
+}
+
+thread_local! {
+    /// The worker's buffer, lent to whoever reads.
+    static BUFFER: Cell<BytesMut> = Cell::new(BytesMut::new());
+}
+
+/// One read takes at most this much, so that one busy peer cannot hold its worker.
+const BUFFER_BYTES: usize = 64 * 1024;
+/// With less room than this a read is not worth its system call.
+const READ_BYTES_MIN: usize = 16 * 1024;
+
+impl Shared {
+    /// The receiving half has come to its end.
+    fn peer_is_done(&self, closed: Option<Closed>) {
+        let sends_no_more = closed.is_some();
+        let is_lost = closed == Some(Closed::Lost);
+        if let Some(closed) = closed {
+            self.peer_has_closed(closed);
+        }
+        // After a close frame it is the server who ends the stream (RFC 6455, section 7.1.1).
+        let is_over = is_lost || (sends_no_more && !self.is_client());
+        self.command(Command::PeerDone { is_over });
+    }
+}

@@ -1,0 +1,340 @@
+//! What the task of a connection, its receiving half and its senders share.
+
+use std::cell::Cell;
+use std::io;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use switchboard_ws as floor;
+use switchboard_ws::CloseCode;
+
+use super::reading::Reading;
+use super::stream::Writer;
+use super::{Closed, Error, Message, Prepared};
+use crate::chunks::COPY_TOGETHER_BYTES;
+use crate::outbox::{Outbox, Overflow, SOFT_BYTES};
+use crate::sync::lock;
+use crate::wheel::Alarm;
+
+/// One connection, as everybody sees it.
+pub(super) struct Shared {
+    outbox: Outbox<Command>,
+    /// Gone once the connection is.
+    writer: Mutex<Option<Writer>>,
+    /// For clients: where the masking keys of their frames come from.
+    mask_key: Option<fn() -> [u8; 4]>,
+    protocol: Option<Box<str>>,
+    /// The clock wants the task.
+    rang: AtomicBool,
+    /// The peer has sent something since the task last asked.
+    heard: AtomicBool,
+    /// Everything that has arrived has been read.
+    waits_for_peer: AtomicBool,
+    /// The receiver waits until less has to be sent.
+    waits_for_room: AtomicBool,
+    has_failed: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    failure: Option<Error>,
+    closed: Option<Closed>,
+    /// Whoever receives in a task of its own, when it waits for the connection's task.
+    receiver: Option<Waker>,
+}
+
+/// What is asked of the connection's task.
+pub(super) enum Command {
+    /// The outbox has reached its hard bound.
+    SlowConsumer,
+    /// Nothing more comes from the peer, or nothing that counts.
+    PeerDone {
+        /// We need not wait for the end of its stream.
+        is_over: bool,
+    },
+    /// The stream has failed.
+    Failed,
+    /// Nobody receives any more: the task does, until the end.
+    Return(Box<Reading>),
+}
+
+impl Overflow for Command {
+    fn slow_consumer() -> Self {
+        Self::SlowConsumer
+    }
+}
+
+impl Alarm for Shared {
+    fn ring(&self) {
+        self.rang.store(true, Ordering::Release);
+        self.outbox.wake();
+    }
+}
+
+impl Shared {
+    pub(super) fn new(
+        writer: Writer,
+        mask_key: Option<fn() -> [u8; 4]>,
+        protocol: Option<&str>,
+    ) -> Self {
+        Self {
+            outbox: Outbox::websocket(),
+            writer: Mutex::new(Some(writer)),
+            mask_key,
+            protocol: protocol.map(Into::into),
+            rang: AtomicBool::new(false),
+            heard: AtomicBool::new(false),
+            waits_for_peer: AtomicBool::new(false),
+            waits_for_room: AtomicBool::new(false),
+            has_failed: AtomicBool::new(false),
+            state: Mutex::default(),
+        }
+    }
+
+    pub(super) fn protocol(&self) -> Option<&str> {
+        self.protocol.as_deref()
+    }
+
+    pub(super) fn is_client(&self) -> bool {
+        self.mask_key.is_some()
+    }
+
+    // What senders do.
+
+    pub(super) fn send(&self, message: Message) -> Result<(), Error> {
+        if self.mask_key.is_some() || message.len() < COPY_TOGETHER_BYTES {
+            return self.send_copy(message.borrowed());
+        }
+        let (opcode, payload) = match message {
+            Message::Text(text) => (floor::Opcode::Text, text.into_bytes()),
+            Message::Binary(bytes) => (floor::Opcode::Binary, bytes),
+        };
+        let payload_len = payload.len() as u64;
+        let header = floor::FrameHeader { fin: true, rsv1: false, opcode, mask: None, payload_len };
+        sent(self.outbox.push_frame(|output| header.encode(output), payload))
+    }
+
+    pub(super) fn send_copy(&self, message: floor::Message<'_>) -> Result<(), Error> {
+        sent(self.outbox.push_frames_with(|output| match self.mask_key {
+            None => floor::encode(message, output),
+            Some(mask_key) => floor::encode_masked(message, mask_key(), output),
+        }))
+    }
+
+    pub(super) fn send_prepared(&self, prepared: &Prepared) -> Result<(), Error> {
+        if self.mask_key.is_some() {
+            return self.send_copy(prepared.message().borrowed());
+        }
+        let frame = prepared.plain();
+        if frame.len() < SHARE_BYTES_MIN {
+            return sent(self.outbox.push_frames_with(|output| output.extend_from_slice(frame)));
+        }
+        sent(self.outbox.push_frames(frame.clone()))
+    }
+
+    pub(super) fn ping(&self, payload: &[u8]) -> Result<(), Error> {
+        let key = self.mask_key.map(|it| it());
+        sent(self.outbox.push_frames_with(|output| floor::encode_ping(payload, key, output)))
+    }
+
+    pub(super) fn close(&self, code: Option<CloseCode>, reason: &str) {
+        let key = self.mask_key.map(|it| it());
+        self.outbox.push_last(|output| floor::encode_close(code, reason, key, output));
+    }
+
+    pub(super) async fn ready(&self) -> Result<(), Error> {
+        self.outbox.ready().await;
+        if self.is_closed() { Err(self.failure().unwrap_or(Error::Closed)) } else { Ok(()) }
+    }
+
+    /// Whether nothing can be sent any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.outbox.is_closed()
+    }
+
+    // What the receiving half does.
+
+    /// Sends what the frame machine answers: pongs, and a close frame at the end.
+    pub(super) fn reply(&self, replies: &[u8], is_last: bool) {
+        let write = |output: &mut Vec<u8>| output.extend_from_slice(replies);
+        // Refused after our own close frame: nothing may follow that.
+        if is_last {
+            self.outbox.push_last(write);
+        } else {
+            self.outbox.push_frames_with(write);
+        }
+    }
+
+    pub(super) fn command(&self, command: Command) {
+        // Refused only when the task is gone, which wants nothing any more.
+        self.outbox.command(command).ok();
+    }
+
+    pub(super) fn heard(&self) {
+        self.heard.store(true, Ordering::Relaxed);
+        self.waits_for_peer.store(false, Ordering::Relaxed);
+    }
+
+    /// Everything is read; the stream will wake the receiver of `cx`.
+    pub(super) fn waits_for_peer(&self, cx: &Context<'_>) {
+        self.waits_for_peer.store(true, Ordering::Relaxed);
+        self.remember(cx);
+    }
+
+    /// Before a read: lets everything leave that was caused so far. Says whether so much waits
+    /// that the peer should first take some of it; then the task wakes the receiver.
+    pub(super) fn is_too_full_to_read(&self, cx: &mut Context<'_>) -> bool {
+        let waiting = if self.is_current() {
+            match self.flush(cx) {
+                Ok(flushed) => flushed.waiting_bytes,
+                // The task will meet the same error.
+                Err(_) => return false,
+            }
+        } else {
+            self.outbox.waiting_bytes()
+        };
+        if waiting <= SOFT_BYTES {
+            return false;
+        }
+        // The peer is not to blame for silence: we do not listen.
+        self.waits_for_peer.store(false, Ordering::Relaxed);
+        self.remember(cx);
+        self.waits_for_room.store(true, Ordering::Release);
+        // It may have shrunk before the waker was there.
+        SOFT_BYTES < self.outbox.waiting_bytes()
+    }
+
+    fn remember(&self, cx: &Context<'_>) {
+        // Within the task's own turn nobody has to be woken: the task polls its handler each time.
+        if !self.is_current() {
+            let mut state = lock(&self.state);
+            if !state.receiver.as_ref().is_some_and(|it| it.will_wake(cx.waker())) {
+                state.receiver = Some(cx.waker().clone());
+            }
+        }
+    }
+
+    pub(super) fn failure(&self) -> Option<Error> {
+        if !self.has_failed.load(Ordering::Acquire) {
+            return None;
+        }
+        lock(&self.state).failure.clone()
+    }
+
+    /// How the peer ended the connection, if it did.
+    pub(super) fn closed(&self) -> Option<Closed> {
+        lock(&self.state).closed.clone()
+    }
+
+    // What the task does.
+
+    pub(super) fn outbox(&self) -> &Outbox<Command> {
+        &self.outbox
+    }
+
+    pub(super) fn peer_has_closed(&self, closed: Closed) {
+        lock(&self.state).closed.get_or_insert(closed);
+    }
+
+    /// Ends the connection at once. The first cause counts.
+    pub(super) fn fail(&self, error: Error) {
+        lock(&self.state).failure.get_or_insert(error);
+        self.has_failed.store(true, Ordering::Release);
+        self.outbox.close();
+        self.command(Command::Failed);
+    }
+
+    /// The stream is not needed any more.
+    pub(super) fn end(&self) {
+        self.outbox.close();
+        drop(lock(&self.writer).take());
+        self.wake_receiver();
+    }
+
+    fn wake_receiver(&self) {
+        if let Some(waker) = lock(&self.state).receiver.take() {
+            waker.wake();
+        }
+    }
+
+    /// Whether the clock has called since the last time.
+    pub(super) fn has_rung(&self) -> bool {
+        self.rang.load(Ordering::Relaxed) && self.rang.swap(false, Ordering::Acquire)
+    }
+
+    /// Whether the peer gave a sign of life since the last time, or cannot be blamed for silence
+    /// because nobody listens.
+    pub(super) fn lives(&self) -> bool {
+        self.heard.swap(false, Ordering::Relaxed) || !self.waits_for_peer.load(Ordering::Relaxed)
+    }
+
+    /// Writes what waits.
+    pub(super) fn flush(&self, cx: &mut Context<'_>) -> Result<Flush, Error> {
+        let mut writer = lock(&self.writer);
+        let Some(writer) = &mut *writer else { return Ok(Flush::default()) };
+        let (mut waiting_bytes, is_closed) = self.outbox.take_chunks(&mut writer.writing.chunks);
+        if waiting_bytes == 0 && writer.is_flushed() {
+            return Ok(Flush { is_closed, ..Flush::default() });
+        }
+        let flushed = writer.poll_flush(cx)?;
+        if flushed.bytes != 0 {
+            waiting_bytes = self.outbox.written(flushed.bytes);
+        }
+        let has_room = waiting_bytes <= SOFT_BYTES;
+        if has_room && self.waits_for_room.load(Ordering::Relaxed) {
+            self.waits_for_room.store(false, Ordering::Relaxed);
+            self.wake_receiver();
+        }
+        Ok(Flush { bytes: flushed.bytes, blocked: !flushed.all, waiting_bytes, is_closed })
+    }
+
+    /// Ends our side of the stream.
+    pub(super) fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        lock(&self.writer).as_mut().map_or(Poll::Ready(Ok(())), |it| it.poll_shutdown(cx))
+    }
+
+    /// Runs `turn`, which is a part of this connection's task.
+    pub(super) fn within_turn<T>(self: &Arc<Self>, turn: impl FnOnce() -> T) -> T {
+        let _current = Current(CURRENT.replace(Arc::as_ptr(self)));
+        turn()
+    }
+
+    fn is_current(&self) -> bool {
+        ptr::eq(CURRENT.get(), self)
+    }
+}
+
+/// What a flush achieved.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Flush {
+    pub(super) bytes: usize,
+    /// The peer takes no more for now.
+    pub(super) blocked: bool,
+    pub(super) waiting_bytes: usize,
+    /// Nothing more may be sent.
+    pub(super) is_closed: bool,
+}
+
+fn sent(was_accepted: bool) -> Result<(), Error> {
+    if was_accepted { Ok(()) } else { Err(Error::Closed) }
+}
+
+thread_local! {
+    /// The connection whose task runs on this thread. Only ever compared.
+    static CURRENT: Cell<*const Shared> = const { Cell::new(ptr::null()) };
+}
+
+/// Puts back what was current before.
+struct Current(*const Shared);
+
+impl Drop for Current {
+    fn drop(&mut self) {
+        CURRENT.set(self.0);
+    }
+}
+
+/// Sharing a frame costs a piece of a vectored write, copying a small one less.
+const SHARE_BYTES_MIN: usize = 256;

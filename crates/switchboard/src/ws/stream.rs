@@ -1,0 +1,101 @@
+//! The byte stream below a WebSocket, in two halves: one belongs to whoever receives, the other
+//! to the connection's task.
+
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+
+use crate::http::upgrade::ByteStream;
+use crate::sync::lock;
+use crate::writing::{Flushed, Writing};
+
+/// Where bytes come from.
+pub(super) enum ReadHalf {
+    /// Plain TCP, without the HTTP layers in between.
+    Tcp(OwnedReadHalf),
+    /// Anything else: TLS, a stream of HTTP/2, or what the hosting framework wraps. The halves
+    /// take turns.
+    Other(Arc<Mutex<ByteStream>>),
+}
+
+/// Where bytes go, and those that wait to go there.
+pub(super) struct Writer {
+    half: WriteHalf,
+    pub(super) writing: Writing,
+    /// The layers below have written everything that they were given.
+    is_flushed: bool,
+}
+
+enum WriteHalf {
+    Tcp(OwnedWriteHalf),
+    Other(Arc<Mutex<ByteStream>>),
+}
+
+/// Takes a stream that used to carry HTTP apart. The bytes are what followed the handshake in the
+/// same read.
+pub(super) fn split(stream: ByteStream) -> (ReadHalf, Writer, Bytes) {
+    let (read, half, early) = match stream.into_tcp() {
+        Ok((stream, early)) => {
+            // A small message must not wait for the next one. Failing here costs latency only.
+            let _ = stream.set_nodelay(true);
+            let (read, write) = stream.into_split();
+            (ReadHalf::Tcp(read), WriteHalf::Tcp(write), early)
+        }
+        Err(stream) => {
+            let stream = Arc::new(Mutex::new(stream));
+            (ReadHalf::Other(Arc::clone(&stream)), WriteHalf::Other(stream), Bytes::new())
+        }
+    };
+    (read, Writer { half, writing: Writing::default(), is_flushed: true }, early)
+}
+
+impl ReadHalf {
+    /// Reads into the spare room of `buffer`. Zero bytes mean that the peer sends no more.
+    pub(super) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut BytesMut,
+    ) -> Poll<io::Result<usize>> {
+        // These futures hold nothing between two calls.
+        match self {
+            Self::Tcp(half) => pin!(half.read_buf(buffer)).poll(cx),
+            Self::Other(stream) => pin!(lock(stream).read_buf(buffer)).poll(cx),
+        }
+    }
+}
+
+impl Writer {
+    /// Writes what waits.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> io::Result<Flushed> {
+        match &mut self.half {
+            WriteHalf::Tcp(half) => self.writing.poll_flush(half, cx),
+            WriteHalf::Other(stream) => {
+                let mut stream = lock(stream);
+                let mut flushed = self.writing.poll_flush(&mut *stream, cx)?;
+                if flushed.all {
+                    // Layers that buffer (TLS) are told that this was all.
+                    flushed.all = Pin::new(&mut *stream).poll_flush(cx)?.is_ready();
+                }
+                self.is_flushed = flushed.all;
+                Ok(flushed)
+            }
+        }
+    }
+
+    pub(super) fn is_flushed(&self) -> bool {
+        self.is_flushed
+    }
+
+    /// Ends the sending half, so that the peer sees a clean end.
+    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.half {
+            WriteHalf::Tcp(half) => Pin::new(half).poll_shutdown(cx),
+            WriteHalf::Other(stream) => Pin::new(&mut *lock(stream)).poll_shutdown(cx),
+        }
+    }
+}

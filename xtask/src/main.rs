@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool")]
 
+mod autobahn;
 mod bench;
 mod count;
 mod fuzz;
@@ -32,6 +33,7 @@ usage: cargo xtask <verb>
   tidy                           only the rules of this repository
   fuzz [TARGET] [--seconds N]    fuzz every target, or one (default 60 seconds each)
   bench [ROW]                    measure beside our rivals, see docs/benchmarks.md
+  autobahn                       run every Autobahn case in full and write docs/autobahn.md
 ";
 
 fn main() -> ExitCode {
@@ -55,6 +57,7 @@ fn dispatch(args: &[&str]) -> Result<ExitCode> {
         Some((&"tidy", [])) => tidy::run()?,
         Some((&"fuzz", rest)) => fuzz::run(rest)?,
         Some((&"bench", rest)) => bench::run(rest)?,
+        Some((&"autobahn", [])) => autobahn::record()?,
         Some((&("help" | "--help" | "-h"), _)) => print!("{USAGE}"),
         _ => {
             eprint!("{USAGE}");

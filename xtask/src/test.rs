@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use crate::count::{self, Count};
-use crate::{Result, fuzz, install, process, products, workspace};
+use crate::{Result, autobahn, fuzz, install, process, products, workspace};
 
 /// Runs the suites that `args` name, or all.
 ///
@@ -74,6 +74,7 @@ const SUITES: &[Suite] = &[
     Suite { name: "fuzz", prepare: fuzz_targets, count: count::libfuzzer, minutes: 2 },
     Suite { name: "e2e-node", prepare: e2e_node, count: count::node, minutes: 10 },
     Suite { name: "e2e-python", prepare: e2e_python, count: count::pytest, minutes: 5 },
+    Suite { name: "autobahn", prepare: autobahn_cases, count: count::pytest, minutes: 4 },
 ];
 
 impl Suite {
@@ -161,10 +162,14 @@ fn e2e_python(_length: Length) -> Result<Vec<Command>> {
     workspace::existing("e2e/python")?;
     let python = install::python_packages("e2e/requirements.txt")?;
     let mut tests = Command::new(python);
-    tests.args(["-m", "pytest", "-p", "no:cacheprovider", "e2e/python"]);
+    tests.args(["-m", "pytest", "-p", "no:cacheprovider", "e2e/python", "e2e/autobahn"]);
     tests.current_dir(workspace::root());
     give_servers(&mut tests)?;
     Ok(vec![tests])
+}
+
+fn autobahn_cases(length: Length) -> Result<Vec<Command>> {
+    autobahn::commands(length == Length::Full)
 }
 
 /// The servers under test: the binary as it is shipped, and the examples.

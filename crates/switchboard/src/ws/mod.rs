@@ -1,4 +1,4 @@
-//! Plain WebSockets, for those who need no Socket.IO: a server and its messages.
+//! Plain WebSockets, for those who need no Socket.IO: servers, clients and their messages.
 //!
 //! ```
 //! use switchboard::ws::{self, Options, WebSocket};
@@ -22,6 +22,8 @@
 //! | file | what it knows |
 //! |---|---|
 //! | `server.rs` | from a request to a handler |
+//! | `connect.rs` | from a URL to a WebSocket: clients |
+//! | `mask_key.rs` | the keys that clients mask their frames with |
 //! | `handler.rs` | what a handler is |
 //! | `options.rs` | limits, timeouts, subprotocols, origins |
 //! | `socket.rs` | what a handler holds: the receiving half, and senders |
@@ -35,10 +37,12 @@
 //!
 //! Spec: RFC 6455; RFC 8441 for HTTP/2.
 
+mod connect;
 mod driver;
 mod error;
 mod handler;
 mod hub;
+mod mask_key;
 mod message;
 mod options;
 mod reading;
@@ -48,12 +52,14 @@ mod socket;
 mod stream;
 mod text;
 
+pub use connect::{Connect, ConnectError, connect};
 pub use error::{Closed, Error};
 pub use handler::{Handler, Outcome};
 pub use message::{Message, Prepared};
 pub use options::Options;
 pub use server::{Acceptor, Server, serve};
 pub use socket::{Event, Receiver, Sender, WebSocket};
-pub use switchboard_ws::deflate::Config as Deflate;
+pub use switchboard_ws::deflate::{BadExtension, Config as Deflate};
+pub use switchboard_ws::handshake::BadResponse;
 pub use switchboard_ws::{CloseCode, PeerError};
 pub use text::Text;

@@ -260,7 +260,6 @@ fn open(
 /// Begins a client's WebSocket, with a task of its own that ends with the connection.
 ///
 /// Must be called within a tokio runtime.
-#[expect(dead_code, reason = "the client comes with the next change")]
 pub(super) fn open_client(
     stream: ByteStream,
     mask_key: fn() -> [u8; 4],

@@ -25,3 +25,9 @@ mod pressure;
 mod rooms;
 #[cfg(feature = "tls")]
 mod tls;
+mod ws_client;
+mod ws_client_evil;
+mod ws_client_life;
+mod ws_client_proxy;
+#[cfg(feature = "tls")]
+mod ws_client_tls;

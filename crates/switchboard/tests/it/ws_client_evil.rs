@@ -1,0 +1,210 @@
+//! The WebSocket client against servers that mean no good: an error with a name, in time.
+
+use std::time::{Duration, Instant};
+
+use switchboard::ws::{self, ConnectError};
+use switchboard_ws::handshake::BadResponse;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use crate::client::within;
+use crate::ws_client::{Scripted, read_head, switching};
+
+/// What comes of an answer to a client that offers the subprotocol `chat`.
+async fn outcome<A: AsRef<[u8]> + Send>(
+    answer: impl FnOnce(&str) -> A + Send + 'static,
+) -> ConnectError {
+    let server = Scripted::start(answer).await;
+    let connecting = ws::connect(server.url()).protocols(["chat"]).timeout(TIMEOUT);
+    within(connecting.into_future()).await.unwrap_err()
+}
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// For those that are meant to run into it.
+const SHORT: Duration = Duration::from_millis(200);
+
+#[track_caller]
+fn assert_bad(error: &ConnectError, expected: BadResponse) {
+    assert!(matches!(error, ConnectError::BadAnswer(it) if *it == expected), "{error:?}");
+}
+
+#[tokio::test]
+async fn answers_to_another_handshake_are_refused() {
+    use BadResponse::{NotWebsocket, UnofferedProtocol, WrongAccept};
+    for (from, to, expected) in [
+        ("Sec-WebSocket-Accept: ", "Sec-WebSocket-Accept: x", WrongAccept),
+        ("Sec-WebSocket-Accept: ", "X: ", WrongAccept),
+        ("Upgrade: websocket", "Upgrade: h2c", NotWebsocket),
+        ("Upgrade: websocket\r\n", "", NotWebsocket),
+        ("Connection: Upgrade", "Connection: close", NotWebsocket),
+        ("HTTP/1.1 101", "HTTP/1.0 101", NotWebsocket),
+        ("Upgrade: w", "Sec-WebSocket-Protocol: other\r\nUpgrade: w", UnofferedProtocol),
+        ("Upgrade: w", "Sec-WebSocket-Protocol: CHAT\r\nUpgrade: w", UnofferedProtocol),
+        ("Upgrade: w", "Sec-WebSocket-Protocol: chat, chat\r\nUpgrade: w", UnofferedProtocol),
+        ("Upgrade: w", "Sec-WebSocket-Protocol:\r\nUpgrade: w", UnofferedProtocol),
+    ] {
+        let error = outcome(move |head| switching(head, "").replace(from, to)).await;
+        assert_bad(&error, expected);
+    }
+}
+
+#[tokio::test]
+async fn an_accept_value_that_comes_twice_is_refused() {
+    let error = outcome(|head| {
+        let answer = switching(head, "");
+        let start = answer.find("Sec-WebSocket-Accept").unwrap();
+        answer[..start].to_owned() + &answer[start..].replace("\r\n\r\n", "\r\n") + &answer[start..]
+    })
+    .await;
+    assert_bad(&error, BadResponse::WrongAccept);
+}
+
+#[tokio::test]
+async fn an_extension_that_nobody_asked_for_is_refused() {
+    for extension in
+        ["permessage-deflate", "x-mystery", "permessage-deflate; server_max_window_bits=99"]
+    {
+        let error = outcome(move |head| {
+            switching(head, &format!("Sec-WebSocket-Extensions: {extension}\r\n"))
+        })
+        .await;
+        assert_bad(&error, BadResponse::UnofferedExtension);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_told_as_such() {
+    for answer in [
+        &b"SSH-2.0-OpenSSH_9.6\r\n"[..],
+        b"\x15\x03\x03\x00\x02\x02\x28",
+        b"HTTP/2 101\r\n\r\n",
+        b"HTTP/1.1 1x1 Nonsense\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nno colon\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: web\r\n socket\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        &[0; 100],
+    ] {
+        let error = outcome(move |_| answer).await;
+        assert!(matches!(error, ConnectError::NotHttp(_)), "{answer:?}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_never_ends_is_given_up() {
+    let long = format!("HTTP/1.1 101 Switching Protocols\r\nX: {}", "y".repeat(1_000_000));
+    let many = "HTTP/1.1 101 Switching Protocols\r\n".to_owned() + &"X: y\r\n".repeat(1_000_000);
+    let hundred_and_one = format!("{}\r\n", &many[..34 + 6 * 101]);
+    for answer in [long, many, hundred_and_one] {
+        let start = Instant::now();
+        let error = outcome(move |_| answer).await;
+        assert!(matches!(error, ConnectError::NotHttp(_)), "{error:?}");
+        assert!(start.elapsed() < TIMEOUT, "it was the timeout that ended it");
+    }
+}
+
+#[tokio::test]
+async fn early_hints_without_end_are_given_up_in_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut stream = listener.accept().await.unwrap().0;
+        read_head(&mut stream).await;
+        while stream.write_all(b"HTTP/1.1 103 Early Hints\r\n\r\n").await.is_ok() {}
+    });
+    let error = within(ws::connect(url).timeout(SHORT).into_future()).await.unwrap_err();
+    assert!(matches!(error, ConnectError::Timeout), "{error:?}");
+}
+
+#[tokio::test]
+async fn silence_is_given_up_in_time() {
+    for answer in ["", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: web"] {
+        let server = Scripted::start(move |_| answer).await;
+        let start = Instant::now();
+        let connecting = ws::connect(server.url()).timeout(SHORT);
+        let error = within(connecting.into_future()).await.unwrap_err();
+        assert!(matches!(error, ConnectError::Timeout), "{error:?}");
+        assert!(SHORT <= start.elapsed());
+        // The connection is not kept either: this waits for its end.
+        server.head().await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_up_is_told_as_such() {
+    for answer in ["", "HTTP/1.1 101 Swi"] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let mut stream = listener.accept().await.unwrap().0;
+            read_head(&mut stream).await;
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        });
+        let error = within(ws::connect(url).into_future()).await.unwrap_err();
+        assert!(matches!(error, ConnectError::Lost(_)), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_up_before_it_has_heard_anything_is_told_as_such() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move { drop(listener.accept().await.unwrap()) });
+    let error = within(ws::connect(url).into_future()).await.unwrap_err();
+    assert!(matches!(error, ConnectError::Lost(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn of_a_long_refusal_the_first_64_kib_are_kept() {
+    let error = outcome(|_| {
+        let body = "sorry, ".repeat(100_000);
+        format!("HTTP/1.1 503 Busy\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    })
+    .await;
+    let ConnectError::Refused(response) = error else { panic!("{error:?}") };
+    assert_eq!(response.body().len(), 64 * 1024);
+    assert!(response.body().starts_with(b"sorry, sorry"));
+}
+
+#[tokio::test]
+async fn a_refusal_whose_body_never_comes_is_told_all_the_same() {
+    let server =
+        Scripted::start(|_| "HTTP/1.1 403 Forbidden\r\nContent-Length: 10\r\n\r\nsorr").await;
+    let error = within(ws::connect(server.url()).timeout(SHORT).into_future()).await.unwrap_err();
+    let ConnectError::Refused(response) = error else { panic!("{error:?}") };
+    assert_eq!(response.status(), 403);
+    assert_eq!(response.body().as_ref(), b"sorr");
+}
+
+#[tokio::test]
+async fn garbage_behind_a_good_answer_ends_the_connection_with_an_error() {
+    let server = Scripted::start(|head| {
+        let mut answer = switching(head, "").into_bytes();
+        answer.extend(b"\x81\x02ok");
+        answer.extend(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        answer
+    })
+    .await;
+    let mut socket = within(ws::connect(server.url()).into_future()).await.unwrap();
+    assert_eq!(within(socket.recv()).await.unwrap(), Some("ok".into()));
+    assert!(within(socket.recv()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_server_that_masks_its_frames_is_refused() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let served = tokio::spawn(async move {
+        let mut stream = listener.accept().await.unwrap().0;
+        let head = read_head(&mut stream).await;
+        stream.write_all(switching(&head, "").as_bytes()).await.unwrap();
+        stream.write_all(b"\x81\x81\0\0\0\0a").await.unwrap();
+        let mut goodbye = [0; 2];
+        stream.read_exact(&mut goodbye).await.unwrap();
+        goodbye
+    });
+    let mut socket = within(ws::connect(url).into_future()).await.unwrap();
+    assert!(within(socket.recv()).await.is_err());
+    drop(socket);
+    // A masked close frame with two bytes of payload: the client keeps the rules itself.
+    assert_eq!(within(served).await.unwrap(), *b"\x88\x82");
+}

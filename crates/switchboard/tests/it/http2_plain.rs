@@ -42,7 +42,7 @@ async fn messages_go_both_ways_on_many_streams() {
 
 #[tokio::test]
 async fn protocol_and_compression_are_agreed_on() {
-    let options = Options::new().protocols(["chat.v2", "chat.v1"]);
+    let options = Options::new().protocols(["chat.v2", "chat.v1"]).deflate(ws::Deflate::default());
     let server = ws::Server::with_options(options, plain::echo);
     let (http2, _guard) = open(&server).await;
     let request = http2.request(Method::CONNECT, "/");

@@ -103,6 +103,15 @@ async fn a_head_that_never_ends_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_head_of_20_kib_is_too_long_and_one_of_10_kib_is_not() {
+    let answer = |head: &str, len| switching(head, &format!("X: {}\r\n", "y".repeat(len)));
+    let error = outcome(move |head| answer(head, 20 * 1024)).await;
+    assert!(matches!(error, ConnectError::NotHttp(_)), "{error:?}");
+    let server = Scripted::start(move |head| answer(head, 10 * 1024)).await;
+    within(ws::connect(server.url()).into_future()).await.unwrap();
+}
+
+#[tokio::test]
 async fn early_hints_without_end_are_given_up_in_time() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());

@@ -1,14 +1,12 @@
 //! One Socket.IO client over WebSocket, as far as the generator needs it: the handshake, then texts.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use anyhow::{Context, Result, bail, ensure};
-use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, setsockopt, socket, sockopt,
-};
 
+use crate::plain::connected;
 use crate::wire;
 
 /// How far the handshake is.
@@ -43,16 +41,8 @@ enum Meaning<'t> {
 impl Client {
     /// Connects from `source` and sends the upgrade request `head`.
     pub(crate) fn connect(source: Ipv4Addr, server: SocketAddr, head: &[u8]) -> Result<Self> {
-        let SocketAddr::V4(server) = server else { bail!("servers listen on IPv4") };
-        let fd = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)
-            .context("no socket; is `ulimit -n` below 20000?")?;
-        // The port is chosen by `connect`, which is quick; `bind` would search for one that nobody at all uses.
-        setsockopt(&fd, sockopt::IpBindAddressNoPort, &true)?;
-        bind(fd.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(source, 0)))?;
-        connect(fd.as_raw_fd(), &SockaddrIn::from(server)).context("cannot connect")?;
-        let mut stream = TcpStream::from(fd);
+        let mut stream = connected(source, server)?;
         stream.set_nonblocking(true)?;
-        stream.set_nodelay(true)?;
         stream.write_all(head)?;
         Ok(Self { stream, stage: Stage::Upgrading, partial: Vec::new() })
     }
@@ -145,7 +135,7 @@ impl Client {
 }
 
 /// The answer has to be a 101 that accepts the sample key of RFC 6455, which every request carries.
-fn check_upgrade(head: &[u8]) -> Result<()> {
+pub(crate) fn check_upgrade(head: &[u8]) -> Result<()> {
     let head = String::from_utf8_lossy(head);
     ensure!(head.starts_with("HTTP/1.1 101 "), "the upgrade was refused: {head}");
     let accepts = head.lines().any(|line| {

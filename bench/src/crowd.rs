@@ -33,7 +33,7 @@ impl Crowd {
             clients: Vec::new(),
             ready: 0,
             server,
-            head: head(server),
+            head: request(server, Request::EngineIo),
             scratch: vec![0; 64 * 1024],
             heard_at: Instant::now(),
         })
@@ -103,10 +103,33 @@ impl Crowd {
     }
 }
 
-/// The upgrade request of the official client in a browser, with the sample key of RFC 6455.
-fn head(server: SocketAddr) -> Vec<u8> {
+/// What an upgrade request is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// Engine.IO over WebSocket, with the offer of compression that browsers make.
+    EngineIo,
+    /// A WebSocket without compression.
+    Plain,
+    /// A WebSocket with compression, each message by itself.
+    PlainDeflated,
+}
+
+/// The upgrade request of a browser, with the sample key of RFC 6455.
+pub(crate) fn request(server: SocketAddr, kind: Request) -> Vec<u8> {
+    let (path, extensions) = match kind {
+        Request::EngineIo => (
+            "/socket.io/?EIO=4&transport=websocket",
+            "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n",
+        ),
+        Request::Plain => ("/", ""),
+        Request::PlainDeflated => (
+            "/",
+            "Sec-WebSocket-Extensions: permessage-deflate; \
+             server_no_context_takeover; client_no_context_takeover\r\n",
+        ),
+    };
     format!(
-        "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n\
+        "GET {path} HTTP/1.1\r\n\
          Host: {server}\r\n\
          Connection: Upgrade\r\n\
          Pragma: no-cache\r\n\
@@ -120,7 +143,7 @@ fn head(server: SocketAddr) -> Vec<u8> {
          Accept-Language: en-GB,en;q=0.9,de;q=0.8\r\n\
          Cookie: session=3f1c9a2be8d94d6c9f00b1a7c55e20d4; theme=dark\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-         Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n"
+         {extensions}\r\n"
     )
     .into_bytes()
 }

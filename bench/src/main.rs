@@ -10,6 +10,7 @@ mod client;
 mod cpu;
 mod crowd;
 mod peers;
+mod plain;
 mod report;
 mod rows;
 mod stats;
@@ -22,24 +23,37 @@ use anyhow::{Context, Result};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 
-use crate::peers::{Peer, Server};
+use crate::peers::{PLAIN, Peer, SOCKET_IO, Server};
 use crate::report::Results;
-use crate::rows::{ROWS, Row, Scale};
+use crate::rows::{Filter, NAMES, Row, Scale};
 
 const USAGE: &str = "\
-usage: cargo xtask bench [ROW...] [--quick] [--servers NAME,...]
+usage: cargo xtask bench [ROW...] [--quick] [--runs N] [--servers NAME,...]
+                         [--payload BYTES,...] [--in-flight N,...] [--deflate on|off]
 
-Rows (default: all): rss, broadcast, echo, connect.
-Servers (default: all): switchboard, socket.io, socketioxide, bare.
+Rows (default: all): rss, broadcast, echo, connect over Socket.IO; ws-echo, ws-rss, ws-connect over plain WebSocket;
+  ws-tls, ws-h2 over plain WebSocket with TLS or HTTP/2 below it, switchboard alone.
+Servers (default: all that the row knows):
+  over Socket.IO: switchboard, socket.io, socketioxide, bare;
+  over plain WebSocket: switchboard, tokio-tungstenite, fastwebsockets, tokio-websockets, sockudo-ws, yawc, ws, bare;
+  those that can write once for several messages, with 16 in flight: tokio-tungstenite-batched,
+  tokio-websockets-batched, sockudo-ws-batched, yawc-batched.
 
-  --quick    one short run of each, to see that everything works; docs/benchmarks.md stays as it is
-  --servers  only these; docs/benchmarks.md stays as it is";
+  --quick      one short run of each, to see that everything works
+  --runs       so many runs instead of five
+  --servers    only these
+  --payload    only these tables of ws-echo: 20, 512, 16384, 1048576
+  --in-flight  only these tables of ws-echo: 1, 16
+  --deflate    only the tables of ws-echo and ws-rss with or without permessage-deflate
+
+With any of them docs/benchmarks.md stays as it is.";
 
 /// What the command line asks for.
 struct Plan {
-    rows: Vec<&'static Row>,
-    peers: Vec<Peer>,
-    is_quick: bool,
+    rows: Vec<Row>,
+    scale: Scale,
+    /// Something was left out or shortened, so that nothing is written to docs/benchmarks.md.
+    is_partial: bool,
     command: String,
 }
 
@@ -64,58 +78,73 @@ fn main() -> ExitCode {
 
 impl Plan {
     fn parse(arguments: &[String]) -> Option<Self> {
-        let mut plan =
-            Self { rows: Vec::new(), peers: Vec::new(), is_quick: false, command: String::new() };
+        let (mut names, mut servers, mut filter) = (Vec::new(), Vec::new(), Filter::default());
+        let (mut scale, mut is_partial) = (Scale::FULL, false);
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
-            if argument == "--quick" {
-                plan.is_quick = true;
-            } else if argument == "--servers" {
-                for name in rest.next()?.split(',') {
-                    plan.peers.push(Peer::ALL.into_iter().find(|peer| peer.name() == name)?);
+            if !argument.starts_with("--") {
+                names.push(NAMES.into_iter().find(|name| name == argument)?);
+                continue;
+            }
+            is_partial = true;
+            match argument.as_str() {
+                "--quick" => scale = Scale::QUICK,
+                "--runs" => scale.runs = rest.next()?.parse().ok().filter(|runs| *runs > 0)?,
+                "--payload" => filter.payloads = numbers(rest.next()?)?,
+                "--in-flight" => filter.in_flight = numbers(rest.next()?)?,
+                "--deflate" if rest.as_slice().first()? == "on" => filter.deflate = Some(true),
+                "--deflate" if rest.as_slice().first()? == "off" => filter.deflate = Some(false),
+                "--servers" => {
+                    let named = rest.next()?.split(',').map(Peer::named);
+                    servers = named.collect::<Option<Vec<_>>>()?;
                 }
-            } else {
-                plan.rows.push(ROWS.into_iter().find(|row| row.name == argument)?);
+                _ => return None,
+            }
+            if argument == "--deflate" {
+                rest.next();
             }
         }
-        if plan.rows.is_empty() {
-            plan.rows.extend(ROWS);
+        if names.is_empty() {
+            names.extend(NAMES);
         }
-        if plan.peers.is_empty() {
-            plan.peers.extend(Peer::ALL);
+        let mut rows: Vec<Row> = names.iter().flat_map(|name| rows::named(name, &filter)).collect();
+        for row in &mut rows {
+            row.peers.retain(|peer| servers.is_empty() || servers.contains(peer));
         }
-        plan.command = ["cargo xtask bench"]
-            .into_iter()
-            .chain(arguments.iter().map(String::as_str))
-            .collect::<Vec<_>>()
-            .join(" ");
-        Some(plan)
+        rows.retain(|row| !row.peers.is_empty());
+        let words = ["cargo xtask bench"].into_iter().chain(arguments.iter().map(String::as_str));
+        let command = words.collect::<Vec<_>>().join(" ");
+        Some(Self { rows, scale, is_partial, command })
     }
+}
 
-    /// Only full runs of all servers are published.
-    fn is_published(&self) -> bool {
-        !self.is_quick && self.peers.len() == Peer::ALL.len()
-    }
+/// `1,16`.
+fn numbers(list: &str) -> Option<Vec<usize>> {
+    list.split(',').map(|number| number.parse().ok()).collect()
 }
 
 fn run(plan: &Plan) -> Result<()> {
     // Whoever started us takes us along: servers then follow by the same means.
     set_pdeathsig(Signal::SIGTERM)?;
-    for peer in &plan.peers {
-        peer.build().with_context(|| format!("cannot build {}", peer.name()))?;
+    for peer in peers_of(&plan.rows) {
+        peer.build().with_context(|| format!("cannot build {}", peer.name))?;
     }
     cpu::pin_generator()?;
-    let scale = if plan.is_quick { Scale::QUICK } else { Scale::FULL };
-    let circumstances =
-        report::circumstances(&plan.command, scale.runs)? + "\n" + &report::versions(&plan.peers)?;
-    println!("{circumstances}");
     let started = Instant::now();
-    for row in &plan.rows {
-        let results = measure(row, &plan.peers, &scale)?;
-        let text = report::tables(row, &results)?;
-        println!("## {}\n{text}", row.name);
-        if plan.is_published() {
-            let path = report::publish(row.name, &format!("{circumstances}{text}"))?;
+    for rows in plan.rows.chunk_by(|one, next| one.name == next.name) {
+        let name = rows.first().map_or("", |row| row.name);
+        let circumstances = report::circumstances(&plan.command, plan.scale.runs)?
+            + "\n"
+            + &report::versions(&peers_of(rows))?;
+        println!("## {name}\n\n{circumstances}");
+        let mut text = circumstances;
+        for row in rows {
+            let tables = report::tables(row, &measure(row, &plan.scale)?)?;
+            println!("{tables}");
+            text += &tables;
+        }
+        if !plan.is_partial {
+            let path = report::publish(name, &text)?;
             eprintln!("written to {}", path.display());
         }
     }
@@ -123,15 +152,27 @@ fn run(plan: &Plan) -> Result<()> {
     Ok(())
 }
 
+/// Everybody who takes part in one of the rows, in the order of the report.
+fn peers_of(rows: &[Row]) -> Vec<&'static Peer> {
+    let mut peers: Vec<&'static Peer> = Vec::new();
+    for peer in SOCKET_IO.into_iter().chain(PLAIN) {
+        if !peers.contains(&peer) && rows.iter().any(|row| row.peers.contains(&peer)) {
+            peers.push(peer);
+        }
+    }
+    peers
+}
+
 /// Runs a row against all servers in turn, as often as the scale says.
-fn measure(row: &Row, peers: &[Peer], scale: &Scale) -> Result<Vec<Results>> {
+fn measure(row: &Row, scale: &Scale) -> Result<Vec<Results>> {
+    let title = row.cases.first().map_or("", |case| &case.title);
     let mut results: Vec<Results> =
-        peers.iter().map(|peer| Results { peer: *peer, runs: Vec::new() }).collect();
+        row.peers.iter().map(|peer| Results { peer, runs: Vec::new() }).collect();
     for number in 1..=scale.runs {
         for result in &mut results {
-            let name = result.peer.name();
-            eprintln!("{}: run {number} of {}: {name}", row.name, scale.runs);
-            let server = Server::start(result.peer)?;
+            let name = result.peer.name;
+            eprintln!("{} ({title}): run {number} of {}: {name}", row.name, scale.runs);
+            let server = Server::start(result.peer, row.door)?;
             let samples = (row.run)(&server, scale);
             result.runs.push(samples.with_context(|| format!("row {}, server {name}", row.name))?);
         }

@@ -15,86 +15,169 @@ use nix::unistd::Pid;
 
 use crate::cpu::SERVER_CORE;
 
-/// One kind of server.
+/// What a server is asked to serve, by the first argument of its program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Peer {
-    /// Ours: the library `switchboard` with default settings.
-    Switchboard,
-    /// npm `socket.io` on Node.
+pub(crate) enum Door {
+    /// Socket.IO over WebSocket.
     SocketIo,
-    /// crates.io `socketioxide` on axum.
-    Socketioxide,
-    /// Bare epoll, the same bytes without a protocol.
-    Bare,
+    /// An echo over plain WebSocket, never compressed.
+    Plain,
+    /// The same with permessage-deflate: no context takeover, level 1, from 64 B on.
+    PlainDeflated,
+    /// The plain echo over TLS, with a certificate that the server makes itself.
+    Tls,
 }
 
-impl Peer {
-    /// In the order of the report; ours first, the floor last.
-    pub(crate) const ALL: [Self; 4] =
-        [Self::Switchboard, Self::SocketIo, Self::Socketioxide, Self::Bare];
-
-    /// Its name on the command line and in the report.
-    pub(crate) fn name(self) -> &'static str {
+impl Door {
+    fn argument(self) -> Option<&'static str> {
         match self {
-            Self::Switchboard => "switchboard",
-            Self::SocketIo => "socket.io",
-            Self::Socketioxide => "socketioxide",
-            Self::Bare => "bare",
+            Self::SocketIo => None,
+            Self::Plain => Some("plain"),
+            Self::PlainDeflated => Some("deflate"),
+            Self::Tls => Some("tls"),
         }
+    }
+}
+
+/// One kind of server.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct Peer {
+    /// Its name on the command line and in the report.
+    pub(crate) name: &'static str,
+    program: Program,
+    /// The packages whose versions the report tells, as the lock file has them; none for what this commit contains.
+    packages: &'static [&'static str],
+    /// More arguments, for servers that are there in two variants.
+    arguments: &'static [&'static str],
+    /// Does it know permessage-deflate?
+    pub(crate) can_deflate: bool,
+}
+
+/// How a server is built and started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Program {
+    /// A package of this workspace.
+    Cargo(&'static str),
+    /// `server.js` in this folder of `bench/`.
+    Node(&'static str),
+}
+
+/// Ours: the library `switchboard`.
+pub(crate) static SWITCHBOARD: Peer =
+    Peer { can_deflate: true, ..Peer::cargo("switchboard", "bench-switchboard", &[]) };
+/// npm `socket.io` on Node.
+static SOCKET_IO_NODE: Peer = Peer {
+    name: "socket.io",
+    program: Program::Node("peers/node"),
+    packages: &["socket.io", "ws"],
+    arguments: &[],
+    can_deflate: false,
+};
+static SOCKETIOXIDE: Peer =
+    Peer::cargo("socketioxide", "bench-socketioxide", &["socketioxide", "axum", "tokio"]);
+static TOKIO_TUNGSTENITE: Peer =
+    Peer::cargo("tokio-tungstenite", "bench-tokio-tungstenite", &["tokio-tungstenite", "tokio"]);
+static TOKIO_TUNGSTENITE_BATCHED: Peer = TOKIO_TUNGSTENITE.batched("tokio-tungstenite-batched");
+static FASTWEBSOCKETS: Peer =
+    Peer::cargo("fastwebsockets", "bench-fastwebsockets", &["fastwebsockets", "hyper"]);
+static TOKIO_WEBSOCKETS: Peer =
+    Peer::cargo("tokio-websockets", "bench-tokio-websockets", &["tokio-websockets"]);
+static TOKIO_WEBSOCKETS_BATCHED: Peer = TOKIO_WEBSOCKETS.batched("tokio-websockets-batched");
+static SOCKUDO_WS: Peer =
+    Peer { can_deflate: true, ..Peer::cargo("sockudo-ws", "bench-sockudo-ws", &["sockudo-ws"]) };
+static SOCKUDO_WS_BATCHED: Peer = SOCKUDO_WS.batched("sockudo-ws-batched");
+static YAWC: Peer = Peer { can_deflate: true, ..Peer::cargo("yawc", "bench-yawc", &["yawc"]) };
+static YAWC_BATCHED: Peer = YAWC.batched("yawc-batched");
+/// npm `ws` on Node.
+static WS: Peer = Peer {
+    name: "ws",
+    program: Program::Node("peers/ws"),
+    packages: &["ws", "bufferutil"],
+    arguments: &[],
+    can_deflate: true,
+};
+/// Bare epoll, the same bytes without a protocol.
+pub(crate) static BARE: Peer = Peer { can_deflate: true, ..Peer::cargo("bare", "bench-bare", &[]) };
+
+/// Those that speak Socket.IO, in the order of the report; ours first, the floor last.
+pub(crate) static SOCKET_IO: [&Peer; 4] = [&SWITCHBOARD, &SOCKET_IO_NODE, &SOCKETIOXIDE, &BARE];
+/// Those that speak plain WebSocket.
+pub(crate) static PLAIN: [&Peer; 12] = [
+    &SWITCHBOARD,
+    &TOKIO_TUNGSTENITE,
+    &TOKIO_TUNGSTENITE_BATCHED,
+    &FASTWEBSOCKETS,
+    &TOKIO_WEBSOCKETS,
+    &TOKIO_WEBSOCKETS_BATCHED,
+    &SOCKUDO_WS,
+    &SOCKUDO_WS_BATCHED,
+    &YAWC,
+    &YAWC_BATCHED,
+    &WS,
+    &BARE,
+];
+
+impl Peer {
+    const fn cargo(
+        name: &'static str,
+        package: &'static str,
+        packages: &'static [&'static str],
+    ) -> Self {
+        let program = Program::Cargo(package);
+        Self { name, program, packages, arguments: &[], can_deflate: false }
+    }
+
+    /// The same server in the variant that writes once for all messages that are there.
+    const fn batched(&self, name: &'static str) -> Self {
+        Self { name, arguments: &["batched"], ..*self }
+    }
+
+    /// The one of that name.
+    pub(crate) fn named(name: &str) -> Option<&'static Self> {
+        SOCKET_IO.into_iter().chain(PLAIN).find(|peer| peer.name == name)
+    }
+
+    /// Is it a second variant of the server before it?
+    pub(crate) fn is_variant(&self) -> bool {
+        !self.arguments.is_empty()
     }
 
     /// Its version, as the lock files have it.
-    pub(crate) fn version(self) -> Result<String> {
-        match self {
-            Self::Switchboard | Self::Bare => Ok("this commit".into()),
-            Self::SocketIo => {
-                let node = output(Command::new("node").arg("--version"))?;
-                let locked = |name: &str| npm_version(&node_folder(), name);
-                Ok(format!(
-                    "{} with ws {}, Node {}",
-                    locked("socket.io")?,
-                    locked("ws")?,
-                    node.trim_start_matches('v')
-                ))
-            }
-            Self::Socketioxide => {
-                let lock = std::fs::read_to_string(bench_folder().join("Cargo.lock"))?;
-                let locked = |name: &str| {
-                    let entry = lock.split("\n[[package]]\n").find_map(|package| {
-                        package.strip_prefix(&format!("name = \"{name}\"\nversion = \""))
-                    });
-                    let version = entry.and_then(|entry| entry.split('"').next());
-                    version.with_context(|| format!("{name} is not locked"))
-                };
-                Ok(format!(
-                    "{} with axum {}, tokio {}",
-                    locked("socketioxide")?,
-                    locked("axum")?,
-                    locked("tokio")?
-                ))
-            }
+    pub(crate) fn version(&self) -> Result<String> {
+        let Some((first, others)) = self.packages.split_first() else {
+            return Ok("this commit".into());
+        };
+        let lock = std::fs::read_to_string(bench_folder().join("Cargo.lock"))?;
+        let version = |package: &str| match self.program {
+            Program::Cargo(_) => cargo_version(&lock, package),
+            Program::Node(folder) => npm_version(&bench_folder().join(folder), package),
+        };
+        let mut text = version(first)?;
+        for (number, package) in others.iter().enumerate() {
+            let joint = if number == 0 { " with" } else { "," };
+            text += &format!("{joint} {package} {}", version(package)?);
         }
+        if let Program::Node(_) = self.program {
+            let node = output(Command::new("node").arg("--version"))?;
+            text += &format!(", Node {}", node.trim_start_matches('v'));
+        }
+        Ok(text)
     }
 
     /// Builds or installs what it needs; quick when nothing has changed.
-    pub(crate) fn build(self) -> Result<()> {
-        match self {
-            Self::Switchboard => cargo_build("bench-switchboard"),
-            Self::Socketioxide => cargo_build("bench-socketioxide"),
-            Self::Bare => cargo_build("bench-bare"),
-            Self::SocketIo => npm_install(),
+    pub(crate) fn build(&self) -> Result<()> {
+        match self.program {
+            Program::Cargo(package) => cargo_build(package),
+            Program::Node(folder) => npm_install(&bench_folder().join(folder)),
         }
     }
 
-    fn program(self) -> Command {
-        let release = |name: &str| Command::new(target_folder().join("release").join(name));
-        match self {
-            Self::Switchboard => release("bench-switchboard"),
-            Self::Socketioxide => release("bench-socketioxide"),
-            Self::Bare => release("bench-bare"),
-            Self::SocketIo => {
+    fn command(&self) -> Command {
+        match self.program {
+            Program::Cargo(package) => Command::new(target_folder().join("release").join(package)),
+            Program::Node(folder) => {
                 let mut command = Command::new("node");
-                command.arg(node_folder().join("server.js"));
+                command.arg(bench_folder().join(folder).join("server.js"));
                 command
             }
         }
@@ -103,35 +186,42 @@ impl Peer {
 
 /// A running server.
 pub(crate) struct Server {
+    peer: &'static Peer,
     child: Child,
     address: SocketAddr,
 }
 
 impl Server {
     /// Starts a fresh process of `peer` and waits until it listens.
-    pub(crate) fn start(peer: Peer) -> Result<Self> {
-        let program = peer.program();
+    pub(crate) fn start(peer: &'static Peer, door: Door) -> Result<Self> {
+        let program = peer.command();
         let child = Command::new("taskset")
             .args(["--cpu-list", &SERVER_CORE.to_string(), "setpriv", "--pdeathsig", "KILL"])
             .arg(program.get_program())
             .args(program.get_args())
+            .args(door.argument())
+            .args(peer.arguments)
             .env("NODE_ENV", "production")
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .process_group(0)
             .spawn()
-            .with_context(|| format!("cannot start {}", peer.name()))?;
+            .with_context(|| format!("cannot start {}", peer.name))?;
         // From here on the handle ends the process, whatever happens.
-        let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let mut server = Self { peer, child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
         let mut line = String::new();
         if let Some(stdout) = server.child.stdout.take() {
             BufReader::new(stdout).read_line(&mut line)?;
         }
         let address = line.trim().parse();
         server.address =
-            address.with_context(|| format!("{} told no address but {line:?}", peer.name()))?;
+            address.with_context(|| format!("{} told no address but {line:?}", peer.name))?;
         Ok(server)
+    }
+
+    pub(crate) fn peer(&self) -> &'static Peer {
+        self.peer
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -174,10 +264,6 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-fn node_folder() -> PathBuf {
-    bench_folder().join("peers/node")
-}
-
 /// Where Cargo puts the servers: the folder that this program was built into.
 fn target_folder() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
@@ -195,8 +281,7 @@ fn cargo_build(package: &str) -> Result<()> {
 }
 
 /// `npm ci`, unless what is installed is what the lock file says.
-fn npm_install() -> Result<()> {
-    let folder = node_folder();
+fn npm_install(folder: &Path) -> Result<()> {
     let changed =
         |file: &str| std::fs::metadata(folder.join(file)).and_then(|file| file.modified());
     if let (Ok(installed), Ok(locked)) =
@@ -218,6 +303,13 @@ fn run(command: &mut Command) -> Result<()> {
         bail!("{command:?} failed");
     }
     Ok(())
+}
+
+fn cargo_version(lock: &str, package: &str) -> Result<String> {
+    let start = format!("name = \"{package}\"\nversion = \"");
+    let entry = lock.split("\n[[package]]\n").find_map(|entry| entry.strip_prefix(&start));
+    let version = entry.and_then(|entry| entry.split('"').next());
+    Ok(version.with_context(|| format!("{package} is not locked"))?.to_owned())
 }
 
 fn npm_version(folder: &Path, package: &str) -> Result<String> {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::peers::{Peer, output, root_folder};
+use crate::peers::{BARE, Peer, SWITCHBOARD, output, root_folder};
 use crate::rows::{Busy, Case, Row, Sample};
 use crate::stats::Spread;
 
@@ -17,7 +17,7 @@ const DISTURBED: f64 = 0.05;
 
 /// The samples that one server gave in one row: by run, then by case.
 pub(crate) struct Results {
-    pub(crate) peer: Peer,
+    pub(crate) peer: &'static Peer,
     pub(crate) runs: Vec<Vec<Sample>>,
 }
 
@@ -52,11 +52,11 @@ pub(crate) fn tables(row: &Row, results: &[Results]) -> Result<String> {
 }
 
 fn table(case: &Case, number: usize, results: &[Results], text: &mut String) -> Result<()> {
-    let ours = results.iter().find(|results| results.peer == Peer::Switchboard);
+    let ours = results.iter().find(|results| results.peer == &SWITCHBOARD);
     let is_loaded = results.iter().any(|results| results.busy(number).is_some());
     writeln!(text, "\n### {}\n", case.title)?;
     let mut heading = String::from("| server |");
-    for column in case.columns {
+    for column in &case.columns {
         write!(heading, " {} |", column.title)?;
         if column.is_compared {
             heading.push_str(" ours ÷ it |");
@@ -71,7 +71,7 @@ fn table(case: &Case, number: usize, results: &[Results], text: &mut String) -> 
         "---:|".repeat(heading.matches('|').count().saturating_sub(2))
     )?;
     for theirs in results {
-        write!(text, "| {} |", theirs.peer.name())?;
+        write!(text, "| {} |", theirs.peer.name)?;
         for (place, column) in case.columns.iter().enumerate() {
             write!(text, " {} |", cell(Spread::of(theirs.values(number, place)), column.decimals))?;
             if column.is_compared {
@@ -106,7 +106,7 @@ fn ratio(ours: Option<&Results>, theirs: &Results, case: usize, column: usize) -
 /// Says whether the generator or other programs limited a rate, and how much more the generator can do.
 fn limits(case: &Case, number: usize, results: &[Results]) -> Result<String> {
     let mut text = String::new();
-    for theirs in results.iter().filter(|theirs| theirs.peer != Peer::Bare) {
+    for theirs in results.iter().filter(|theirs| theirs.peer != &BARE) {
         if let Some(busy) = theirs.busy(number)
             && busy.generator > SATURATED
             && busy.server < SATURATED
@@ -114,7 +114,7 @@ fn limits(case: &Case, number: usize, results: &[Results]) -> Result<String> {
             writeln!(
                 text,
                 "\n**{}: the generator was the limit here** ({:.0}% busy, the server {:.0}%): its rate is a lower bound.",
-                theirs.peer.name(),
+                theirs.peer.name,
                 busy.generator * 100.0,
                 busy.server * 100.0
             )?;
@@ -122,7 +122,7 @@ fn limits(case: &Case, number: usize, results: &[Results]) -> Result<String> {
     }
     for theirs in results {
         if let Some(busy) = theirs.busy(number).filter(|busy| busy.disturbed > DISTURBED) {
-            let (name, share) = (theirs.peer.name(), busy.disturbed * 100.0);
+            let (name, share) = (theirs.peer.name, busy.disturbed * 100.0);
             writeln!(
                 text,
                 "\n**{name}: disturbed**: {share:.0}% of the time something else held a core."
@@ -131,8 +131,8 @@ fn limits(case: &Case, number: usize, results: &[Results]) -> Result<String> {
     }
     for (place, column) in case.columns.iter().enumerate().filter(|(_, column)| column.is_rate) {
         let rate = |theirs: &Results| Spread::of(theirs.values(number, place)).median;
-        let floor = results.iter().find(|theirs| theirs.peer == Peer::Bare).map(rate);
-        let servers = results.iter().filter(|theirs| theirs.peer != Peer::Bare);
+        let floor = results.iter().find(|theirs| theirs.peer == &BARE).map(rate);
+        let servers = results.iter().filter(|theirs| theirs.peer != &BARE);
         let fastest = servers.max_by(|a, b| rate(a).total_cmp(&rate(b)));
         if let (Some(floor), Some(fastest)) = (floor, fastest) {
             writeln!(
@@ -141,7 +141,7 @@ fn limits(case: &Case, number: usize, results: &[Results]) -> Result<String> {
                 grouped(floor, column.decimals),
                 column.title,
                 floor / rate(fastest),
-                fastest.peer.name()
+                fastest.peer.name
             )?;
         }
     }
@@ -197,9 +197,9 @@ pub(crate) fn circumstances(command: &str, runs: usize) -> Result<String> {
 }
 
 /// Which servers took part, with their versions.
-pub(crate) fn versions(peers: &[Peer]) -> Result<String> {
+pub(crate) fn versions(peers: &[&Peer]) -> Result<String> {
     let names: Result<Vec<String>> =
-        peers.iter().map(|peer| Ok(format!("{} ({})", peer.name(), peer.version()?))).collect();
+        peers.iter().map(|peer| Ok(format!("{} ({})", peer.name, peer.version()?))).collect();
     Ok(format!("Servers: {}.\n", names?.join("; ")))
 }
 

@@ -13,10 +13,13 @@ import { until } from "./until.mjs";
 export const DESKTOP = { width: 1280, height: 800 };
 export const PHONE = { width: 390, height: 844 };
 
-/** A rooms server with an empty data folder, and a browser; both end after the file's tests. */
-export async function roomsAndBrowser() {
+/**
+ * A rooms server with an empty data folder, and a browser; both end after the file's tests. With a
+ * `certificate` it serves https, and the browser believes that certificate.
+ */
+export async function roomsAndBrowser({ certificate, options = [] } = {}) {
   const folder = await mkdtemp(join(tmpdir(), "switchboard-e2e-"));
-  const place = { folder, server: await roomsServer(folder) };
+  const place = { folder, server: await roomsServer(folder, 0, options) };
   const browser = await chromium.launch({
     executablePath: process.env.SWITCHBOARD_CHROMIUM ?? "/usr/bin/chromium",
     headless: true,
@@ -27,6 +30,9 @@ export async function roomsAndBrowser() {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
+      ...(certificate
+        ? [`--ignore-certificate-errors-spki-list=${certificate.fingerprint}`]
+        : []),
     ],
   });
   after(async () => {

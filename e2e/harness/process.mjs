@@ -58,9 +58,10 @@ class ServerProcess {
     };
     const said = () => `${this.program} listens; it said:\n${this.lines.join("\n")}`;
     const found = await until(find, said, 20_000);
-    this.host = found[1];
-    this.port = Number(found[2]);
-    this.url = `http://${this.host}:${this.port}`;
+    const scheme = found[1] ?? "http";
+    this.host = found[2];
+    this.port = Number(found[3]);
+    this.url = `${scheme}://${this.host}:${this.port}`;
   }
 
   /** Says that log lines like this are expected from now on. */
@@ -99,7 +100,7 @@ class ServerProcess {
   }
 }
 
-const LISTENING = /(?:listening on|live at) (?:http:\/\/)?(127\.0\.0\.1):(\d+)/;
+const LISTENING = /(?:listening on|live at) (?:(https?):\/\/)?(127\.0\.0\.1):(\d+)/;
 const COMPLAINT = /\b(?:WARN|ERROR|panicked|Unhandled|Uncaught|[a-z]*Error:)/;
 const WITH_PARENT = existsSync("/usr/bin/setpriv")
   ? ["/usr/bin/setpriv", "--pdeathsig", "KILL", "--"]

@@ -37,9 +37,10 @@ export function example(name, args) {
 }
 
 /** The rooms server, with its data in the given folder. */
-export function roomsServer(dataFolder, port = 0) {
+export function roomsServer(dataFolder, port = 0, options = []) {
   const program = process.env.SWITCHBOARD_BIN ?? path("../../target/debug/switchboard");
-  return start(program, ["serve", "--listen", `127.0.0.1:${port}`, "--data-dir", dataFolder]);
+  const listen = `127.0.0.1:${port}`;
+  return start(program, ["serve", "--listen", listen, "--data-dir", dataFolder, ...options]);
 }
 
 function examplesFolder() {

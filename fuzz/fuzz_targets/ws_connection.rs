@@ -1,13 +1,15 @@
 //! Any bytes, in any pieces, may end a connection, but must never make it panic, and how they are
 //! cut must change neither its events nor its output.
 //!
-//! The first byte of the data says the role and whether we have closed before, the second seeds
-//! the cuts, the rest is what the peer sends.
+//! The first byte of the data says the role, whether we have closed before, whether
+//! permessage-deflate was agreed and with takeover, and whether pongs are held back; the second
+//! seeds the cuts, the rest is what the peer sends.
 #![no_main]
 
 use std::time::{Duration, Instant};
 
 use libfuzzer_sys::fuzz_target;
+use switchboard_ws::deflate::{Config, negotiate};
 use switchboard_ws::{Connection, Event, Limits, PeerError, Role};
 
 fuzz_target!(|data: &[u8]| {
@@ -27,11 +29,24 @@ fn play<'p>(flags: u8, pieces: impl IntoIterator<Item = &'p [u8]>) -> Outcome {
     // Small limits, so that short inputs reach them.
     let limits =
         Limits { message_bytes_max: 1000, fragments_max: 8, close_timeout: Duration::from_secs(5) };
-    let mut connection = Connection::new(role, limits);
+    let mut connection = if flags & 4 != 0 {
+        let config = Config {
+            server_no_context_takeover: flags & 8 == 0,
+            client_no_context_takeover: flags & 8 == 0,
+            ..Config::default()
+        };
+        let agreement = negotiate(&config, [&b"permessage-deflate"[..]]).expect("a good offer");
+        Connection::with_deflate(role, limits, &agreement)
+    } else {
+        Connection::new(role, limits)
+    };
     let now = Instant::now();
     let (mut events, mut output, mut error) = (Vec::new(), Vec::new(), None);
     if flags & 2 != 0 {
         connection.close(None, "", now, &mut output);
+    }
+    if flags & 16 != 0 {
+        connection.hold_pongs();
     }
     for piece in pieces {
         let mut bytes = piece.to_vec();
@@ -46,6 +61,7 @@ fn play<'p>(flags: u8, pieces: impl IntoIterator<Item = &'p [u8]>) -> Outcome {
         assert!(input.is_empty(), "input was left over");
     }
     assert!(error.is_none() || connection.is_closed());
+    connection.release_pong(&mut output);
     (events, output, error)
 }
 

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use super::{Case, Row, Sample, Scale, column, rate};
 use crate::cpu::Meter;
 use crate::crowd::Crowd;
-use crate::peers::Server;
+use crate::peers::{Door, SOCKET_IO, Server};
 use crate::wire::{self, Delivery};
 
 const MEMBERS: usize = 1_000;
@@ -20,20 +20,24 @@ const IN_FLIGHT_MAX: usize = 16;
 const COLUMNS: [crate::rows::Column; 2] =
     [rate("deliveries/s"), column("server CPU per delivery, µs", 3)];
 
-pub(super) const ROW: Row = Row {
-    name: "broadcast",
-    cases: &[
-        Case {
-            title: "1,000 clients in one room, 200 B, one message at a time",
-            columns: &COLUMNS,
-        },
-        Case {
-            title: "1,000 clients in one room, 200 B, 16 messages in flight",
-            columns: &COLUMNS,
-        },
-    ],
-    run,
-};
+pub(super) fn row() -> Row {
+    Row {
+        name: "broadcast",
+        door: Door::SocketIo,
+        peers: SOCKET_IO.to_vec(),
+        cases: vec![
+            Case {
+                title: "1,000 clients in one room, 200 B, one message at a time".into(),
+                columns: COLUMNS.to_vec(),
+            },
+            Case {
+                title: "1,000 clients in one room, 200 B, 16 messages in flight".into(),
+                columns: COLUMNS.to_vec(),
+            },
+        ],
+        run: Box::new(run),
+    }
+}
 
 fn run(server: &Server, scale: &Scale) -> Result<Vec<Sample>> {
     let mut crowd = Crowd::new(server.address())?;

@@ -8,19 +8,23 @@ use anyhow::Result;
 use super::{Case, Row, Sample, Scale, column, rate};
 use crate::cpu::Meter;
 use crate::crowd::Crowd;
-use crate::peers::Server;
+use crate::peers::{Door, SOCKET_IO, Server};
 
 const WARM_UP_HANDSHAKES: usize = 1_000;
 const AT_ONCE: usize = 64;
 
-pub(super) const ROW: Row = Row {
-    name: "connect",
-    cases: &[Case {
-        title: "Handshakes, 64 at a time",
-        columns: &[rate("connects/s"), column("server CPU per handshake, µs", 1)],
-    }],
-    run,
-};
+pub(super) fn row() -> Row {
+    Row {
+        name: "connect",
+        door: Door::SocketIo,
+        peers: SOCKET_IO.to_vec(),
+        cases: vec![Case {
+            title: "Handshakes, 64 at a time".into(),
+            columns: vec![rate("connects/s"), column("server CPU per handshake, µs", 1)],
+        }],
+        run: Box::new(run),
+    }
+}
 
 fn run(server: &Server, scale: &Scale) -> Result<Vec<Sample>> {
     let mut crowd = Crowd::new(server.address())?;

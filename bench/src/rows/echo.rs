@@ -11,32 +11,36 @@ use hdrhistogram::Histogram;
 use super::{Case, Row, Sample, Scale, column, detail, rate};
 use crate::cpu::Meter;
 use crate::crowd::Crowd;
-use crate::peers::Server;
+use crate::peers::{Door, SOCKET_IO, Server};
 use crate::wire::{ECHO_FIRST, ECHO_LAST, Echo};
 
 const CLIENTS: usize = 64;
 
-pub(super) const ROW: Row = Row {
-    name: "echo",
-    cases: &[
-        Case {
-            title: "64 clients, 20 B, 1 in flight each",
-            columns: &[
-                rate("round trips/s"),
-                column("server CPU per message, µs", 2),
-                detail("latency p50, µs", 0),
-                detail("p99", 0),
-                detail("p99.9", 0),
-                detail("max", 0),
-            ],
-        },
-        Case {
-            title: "64 clients, 20 B, 16 in flight each",
-            columns: &[rate("round trips/s"), column("server CPU per message, µs", 2)],
-        },
-    ],
-    run,
-};
+pub(super) fn row() -> Row {
+    Row {
+        name: "echo",
+        door: Door::SocketIo,
+        peers: SOCKET_IO.to_vec(),
+        cases: vec![
+            Case {
+                title: "64 clients, 20 B, 1 in flight each".into(),
+                columns: vec![
+                    rate("round trips/s"),
+                    column("server CPU per message, µs", 2),
+                    detail("latency p50, µs", 0),
+                    detail("p99", 0),
+                    detail("p99.9", 0),
+                    detail("max", 0),
+                ],
+            },
+            Case {
+                title: "64 clients, 20 B, 16 in flight each".into(),
+                columns: vec![rate("round trips/s"), column("server CPU per message, µs", 2)],
+            },
+        ],
+        run: Box::new(run),
+    }
+}
 
 fn run(server: &Server, scale: &Scale) -> Result<Vec<Sample>> {
     let mut crowd = Crowd::new(server.address())?;

@@ -1,35 +1,47 @@
-//! The rows of the benchmark: what each measures and in which columns it is printed.
+//! The rows of the benchmark: what each measures, against whom, and in which columns it is printed.
 
 mod broadcast;
 mod connect;
 mod echo;
 mod rss;
+mod ws_connect;
+mod ws_echo;
+mod ws_layers;
+mod ws_rss;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use anyhow::Result;
 
 use crate::cpu::Load;
-use crate::peers::Server;
+use crate::peers::{Door, Peer, Server};
 
-/// One row: a kind of load that every server gets in turn.
+/// A kind of load that every server gets in turn, and the tables that it fills.
 pub(crate) struct Row {
-    /// Its name on the command line.
+    /// Its name on the command line; rows of one name stand together in the report.
     pub(crate) name: &'static str,
+    /// What the servers have to serve.
+    pub(crate) door: Door,
+    /// Who takes part, in the order of the report.
+    pub(crate) peers: Vec<&'static Peer>,
     /// The tables that it fills, in order.
-    pub(crate) cases: &'static [Case],
-    /// Loads one fresh server and returns a sample for each case.
-    pub(crate) run: fn(&Server, &Scale) -> Result<Vec<Sample>>,
+    pub(crate) cases: Vec<Case>,
+    pub(crate) run: Run,
 }
+
+/// Loads one fresh server and returns a sample for each case.
+pub(crate) type Run = Box<dyn Fn(&Server, &Scale) -> Result<Vec<Sample>>>;
 
 /// One table of a row.
 pub(crate) struct Case {
     /// Its heading.
-    pub(crate) title: &'static str,
-    pub(crate) columns: &'static [Column],
+    pub(crate) title: Cow<'static, str>,
+    pub(crate) columns: Vec<Column>,
 }
 
 /// One column of a table.
+#[derive(Clone, Copy)]
 pub(crate) struct Column {
     /// Its heading, with the unit.
     pub(crate) title: &'static str,
@@ -66,6 +78,7 @@ impl Sample {
 }
 
 /// How much of everything.
+#[derive(Clone, Copy)]
 pub(crate) struct Scale {
     /// Runs of each row.
     pub(crate) runs: usize,
@@ -75,7 +88,13 @@ pub(crate) struct Scale {
     pub(crate) window: Duration,
     /// Clients of the row `rss`.
     pub(crate) idle_clients: usize,
-    /// Measured handshakes of the row `connect`.
+    /// All clients of the row `ws-rss`; the first 5,000 are counted by themselves, too.
+    pub(crate) idle_sockets: usize,
+    /// Load before a measurement of the row `ws-echo`.
+    pub(crate) echo_warm_up: Duration,
+    /// Length of a measurement of the row `ws-echo`, which has many.
+    pub(crate) echo_window: Duration,
+    /// Measured handshakes of the rows `connect` and `ws-connect`.
     pub(crate) handshakes: usize,
 }
 
@@ -86,6 +105,9 @@ impl Scale {
         warm_up: Duration::from_millis(700),
         window: Duration::from_millis(1_800),
         idle_clients: 5_000,
+        idle_sockets: 18_000,
+        echo_warm_up: Duration::from_millis(400),
+        echo_window: Duration::from_millis(1_000),
         handshakes: 10_000,
     };
     /// For a look whether everything still works.
@@ -94,12 +116,40 @@ impl Scale {
         warm_up: Duration::from_millis(100),
         window: Duration::from_millis(400),
         idle_clients: 1_000,
+        idle_sockets: 6_000,
+        echo_warm_up: Duration::from_millis(100),
+        echo_window: Duration::from_millis(300),
         handshakes: 1_000,
     };
 }
 
-/// All rows, in the order of the report.
-pub(crate) const ROWS: [&Row; 4] = [&rss::ROW, &broadcast::ROW, &echo::ROW, &connect::ROW];
+/// Which tables of the rows `ws-*` are wanted; what is empty is not restricted.
+#[derive(Default)]
+pub(crate) struct Filter {
+    pub(crate) payloads: Vec<usize>,
+    pub(crate) in_flight: Vec<usize>,
+    pub(crate) deflate: Option<bool>,
+}
+
+/// Names of all rows, in the order of the report.
+pub(crate) const NAMES: [&str; 9] =
+    ["rss", "broadcast", "echo", "connect", "ws-echo", "ws-rss", "ws-connect", "ws-tls", "ws-h2"];
+
+/// The rows of that name; more than one where tables are measured one after the other.
+pub(crate) fn named(name: &str, filter: &Filter) -> Vec<Row> {
+    match name {
+        "rss" => vec![rss::row()],
+        "broadcast" => vec![broadcast::row()],
+        "echo" => vec![echo::row()],
+        "connect" => vec![connect::row()],
+        "ws-echo" => ws_echo::rows(filter),
+        "ws-rss" => ws_rss::rows(filter),
+        "ws-connect" => vec![ws_connect::row()],
+        "ws-tls" => ws_layers::tls(),
+        "ws-h2" => ws_layers::http2(),
+        _ => Vec::new(),
+    }
+}
 
 const fn column(title: &'static str, decimals: usize) -> Column {
     Column { title, decimals, is_compared: true, is_rate: false }

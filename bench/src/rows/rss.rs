@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 use super::{Case, Row, Sample, Scale, column, detail};
 use crate::cpu::resident_bytes;
 use crate::crowd::Crowd;
-use crate::peers::Server;
+use crate::peers::{Door, SOCKET_IO, Server};
 
 const FIRST_CLIENTS: usize = 100;
 const AT_ONCE: usize = 64;
@@ -18,17 +18,21 @@ const AT_ONCE: usize = 64;
 const CALM: Duration = Duration::from_millis(600);
 const SETTLING_MAX: Duration = Duration::from_secs(8);
 
-pub(super) const ROW: Row = Row {
-    name: "rss",
-    cases: &[Case {
-        title: "Idle clients over WebSocket (5,000; `--quick`: 1,000)",
-        columns: &[
-            column("RSS per client, kB (1,000 B)", 2),
-            detail("RSS with 100 clients, MB", 1),
-        ],
-    }],
-    run,
-};
+pub(super) fn row() -> Row {
+    Row {
+        name: "rss",
+        door: Door::SocketIo,
+        peers: SOCKET_IO.to_vec(),
+        cases: vec![Case {
+            title: "Idle clients over WebSocket (5,000; `--quick`: 1,000)".into(),
+            columns: vec![
+                column("RSS per client, kB (1,000 B)", 2),
+                detail("RSS with 100 clients, MB", 1),
+            ],
+        }],
+        run: Box::new(run),
+    }
+}
 
 fn run(server: &Server, scale: &Scale) -> Result<Vec<Sample>> {
     let mut crowd = Crowd::new(server.address())?;

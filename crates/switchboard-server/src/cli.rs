@@ -51,6 +51,12 @@ struct ServeArgs {
     /// Directory for what is kept; made if it is not there
     #[arg(long, env = "SWITCHBOARD_DATA_DIR", value_name = "DIR", default_value = "./data")]
     data_dir: PathBuf,
+    /// Serve https: PEM file with the certificate and those up to a trusted root
+    #[arg(long, env = "SWITCHBOARD_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// PEM file with the private key of the certificate
+    #[arg(long, env = "SWITCHBOARD_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// error, warn, info, debug, trace, or directives as in RUST_LOG [default: $RUST_LOG or info]
     #[arg(long, value_name = "LEVEL", value_parser = level)]
     log_level: Option<String>,
@@ -76,14 +82,24 @@ fn serve(args: ServeArgs) -> ExitCode {
 
 async fn serve_until_stopped(args: ServeArgs) -> Result<(), String> {
     let limits = Limits::default();
+    let tls = match args.tls_cert.zip(args.tls_key) {
+        Some((certificates, key)) => {
+            let config = switchboard::tls::config(certificates, key);
+            Some(config.map_err(|error| format!("could not set up TLS: {error}"))?)
+        }
+        None => None,
+    };
     let stop = serve::stop_signal().map_err(|error| format!("could not hear signals: {error}"))?;
     let listener = TcpListener::bind(&args.listen).await;
     let listener = listener.map_err(|error| describe_bind(&args.listen, &error))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let store = Store::open(&args.data_dir, &limits).map_err(|error| error.to_string())?;
-    tracing::info!(%address, data_dir = %args.data_dir.display(), "serving");
-    say(&format!("Switchboard is live at http://{address}"));
-    let served = App::new(store, limits).serve(listener, stop).await;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    tracing::info!(%address, scheme, data_dir = %args.data_dir.display(), "serving");
+    say(&format!("Switchboard is live at {scheme}://{address}"));
+    let app = App::new(store, limits);
+    let app = if let Some(config) = tls { app.tls(config) } else { app };
+    let served = app.serve(listener, stop).await;
     served.map_err(|error| format!("could not go on: {error}"))?;
     tracing::info!("stopped");
     Ok(())

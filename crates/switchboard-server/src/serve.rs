@@ -5,8 +5,11 @@
 
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
 
 use axum::{Router, middleware};
+use switchboard::Serve;
+use switchboard::tls::rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -24,6 +27,7 @@ pub struct App {
     rooms: Rooms,
     feed: LiveFeed,
     limits: Limits,
+    tls: Option<Arc<ServerConfig>>,
 }
 
 impl App {
@@ -31,32 +35,44 @@ impl App {
     pub fn new(store: Store, limits: Limits) -> Self {
         let (announcements, feed) = live();
         let rooms = Rooms::new(store.clone(), announcements, limits.clone());
-        Self { store, rooms, feed, limits }
+        Self { store, rooms, feed, limits, tls: None }
+    }
+
+    /// Serves https instead of http; see [`switchboard::tls::config`].
+    #[must_use]
+    pub fn tls(mut self, config: Arc<ServerConfig>) -> Self {
+        self.tls = Some(config);
+        self
     }
 
     /// Serves until `stop`, then ends in good order.
     ///
     /// # Errors
     ///
-    /// Those of [`switchboard::serve`].
+    /// Those of [`Serve::run`].
     pub async fn serve(
         self,
         listener: TcpListener,
         stop: impl Future<Output = ()>,
     ) -> io::Result<()> {
-        let Self { store, rooms, feed, limits } = self;
+        let Self { store, rooms, feed, limits, tls } = self;
         let io = sockets::server(&rooms, &limits);
-        let app = Router::new()
+        let mut app = Router::new()
             .nest("/api", Api::new(rooms.clone(), limits).router())
             .merge(web::router())
             .layer(middleware::from_fn(door::check));
+        let mut serve = Serve::new(io.clone());
+        if let Some(config) = tls {
+            app = app.layer(middleware::from_fn(door::insist_on_https));
+            serve = serve.tls(config);
+        }
         let delivery = tokio::spawn(sockets::deliver_all(feed, io.clone()));
         let typing = tokio::spawn(async move { rooms.run_typing_clock().await });
         let stop = async {
             stop.await;
             tracing::info!("stopping");
         };
-        let served = switchboard::serve_with(listener, io, app, stop).await;
+        let served = serve.app(app).run(listener, stop).await;
         typing.abort();
         store.close().await;
         delivery.abort();

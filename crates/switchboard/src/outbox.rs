@@ -318,6 +318,11 @@ impl<C: Overflow> Outbox<C> {
         inner.bytes
     }
 
+    /// Whether the task waits for its transport to take bytes.
+    pub(crate) fn is_blocked(&self) -> bool {
+        lock(&self.inner).phase == Phase::Blocked
+    }
+
     /// Whether nothing more may be sent.
     pub(crate) fn is_closed(&self) -> bool {
         lock(&self.inner).phase == Phase::Closed

@@ -3,6 +3,10 @@
 //! It knows the generator's frames by their length and place: answers are copied together from fixed offsets, the
 //! handshake is a constant. What it costs is what the kernel costs, so it shows how far a server can get, and how much
 //! load the generator can make. It is no server: a peer that does anything else is dropped.
+//!
+//! Without an argument it plays Socket.IO; with `plain` or `deflate` it plays WebSocket alone ([`plain`]).
+
+mod plain;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -40,6 +44,10 @@ struct Floor {
 }
 
 fn main() -> Result<()> {
+    if std::env::args().len() > 1 { plain::serve() } else { serve() }
+}
+
+fn serve() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     listener.set_nonblocking(true)?;
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;

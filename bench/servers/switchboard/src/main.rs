@@ -1,6 +1,9 @@
 //! Ours: the library with its default settings, serving by itself, on one thread.
 //!
-//! Serves the events of the benchmark on a free port and prints the address as its only line.
+//! Serves the events of the benchmark on a free port and prints the address as its only line. With the argument `plain` or
+//! `tls` it serves an echo over plain WebSocket instead ([`plain`]).
+
+mod plain;
 
 use std::io::Write;
 
@@ -8,7 +11,12 @@ use switchboard::{Ack, Data, Server, Socket};
 
 fn main() -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve())
+    match std::env::args().nth(1).as_deref() {
+        None => runtime.block_on(serve()),
+        Some("plain") => runtime.block_on(plain::serve(None)),
+        Some("tls") => runtime.block_on(plain::serve(Some(plain::tls()?))),
+        Some(other) => Err(std::io::Error::other(format!("cannot serve {other:?}"))),
+    }
 }
 
 async fn serve() -> std::io::Result<()> {

@@ -23,6 +23,10 @@ fn switchboard() -> Command {
 async fn start(data_dir: &Path) -> Running {
     let mut command = switchboard();
     command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir);
+    running(command).await
+}
+
+async fn running(mut command: Command) -> Running {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let line = within(lines.next_line()).await.unwrap().unwrap();
@@ -123,6 +127,60 @@ async fn a_port_that_is_taken_is_said_so() {
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains(&address) && text.contains("another program uses this port"), "{text}");
+}
+
+/// A certificate for `localhost` and its key, in `dir`.
+fn certificate(dir: &Path) -> [std::path::PathBuf; 2] {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let [cert, key] = [dir.join("cert.pem"), dir.join("key.pem")];
+    std::fs::write(&cert, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    [cert, key]
+}
+
+#[tokio::test]
+async fn with_a_certificate_it_serves_https_and_nothing_in_clear_text() {
+    let dir = tempfile::tempdir().unwrap();
+    let [cert, key] = certificate(dir.path());
+    let mut command = switchboard();
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(dir.path().join("data"));
+    command.arg("--tls-cert").arg(cert).env("SWITCHBOARD_TLS_KEY", key);
+    let server = running(command).await;
+    let address = server.url.strip_prefix("https://").unwrap();
+    let answer = within(reqwest::get(format!("http://{address}/"))).await;
+    assert!(answer.is_err(), "{answer:?}");
+    server.signal("TERM").await;
+    let (code, log) = server.end().await;
+    assert_eq!(code, Some(0), "{log}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_cannot_be_used_is_said_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let [cert, key] = certificate(dir.path());
+    let [_, other] = {
+        std::fs::create_dir(dir.path().join("other")).unwrap();
+        certificate(&dir.path().join("other"))
+    };
+    let none = dir.path().join("none.pem");
+    for (cert, key, culprit) in
+        [(&none, &key, &none), (&cert, &none, &none), (&cert, &other, &other)]
+    {
+        let mut command = switchboard();
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(dir.path().join("data"));
+        command.arg("--tls-cert").arg(cert).arg("--tls-key").arg(key);
+        let output = within(command.output()).await.unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(text.contains(&*culprit.to_string_lossy()), "{text}");
+        assert!(output.stdout.is_empty());
+    }
+    let mut command = switchboard();
+    let output = within(command.args(["serve", "--tls-cert"]).arg(cert).output()).await.unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("--tls-key"));
 }
 
 #[tokio::test]

@@ -124,6 +124,12 @@ impl Agreement {
         self.threshold as usize
     }
 
+    /// How hard we compress, 0 to 9.
+    #[must_use]
+    pub fn level(&self) -> u8 {
+        self.level
+    }
+
     /// Base-2 logarithm of the largest window that the server compresses with, 8 to 15.
     #[must_use]
     pub fn server_max_window_bits(&self) -> u8 {

@@ -99,8 +99,7 @@ where
             };
         }
         let streams = Streams::new();
-        let idle = streams.idle();
-        let builder = http2::builder(streams, settings.streams_max);
+        let builder = http2::builder(streams.clone(), settings.streams_max);
         let mut connection = pin!(builder.serve_connection(stream, service));
         tokio::select! {
             served = connection.as_mut() => served,
@@ -108,9 +107,13 @@ where
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
-            () = idle => {
+            () = streams.idle(http2::FIRST_REQUEST_WAIT, http2::IDLE_WAIT) => {
                 connection.as_mut().graceful_shutdown();
-                tokio::time::timeout(GOODBYE_WAIT, connection).await.unwrap_or(Ok(()))
+                tokio::select! {
+                    served = connection => served,
+                    // What the client has asked for meanwhile is still answered.
+                    () = streams.idle(GOODBYE_WAIT, GOODBYE_WAIT) => Ok(()),
+                }
             }
         }
     }
@@ -154,3 +157,72 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 100;
 /// For an idle client to read that its connection ends.
 const GOODBYE_WAIT: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::sync::Mutex;
+    use std::task::{Context, Poll};
+
+    use bytes::Bytes;
+    use http_body_util::Full;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::http::upgrade::Upgrade;
+    use crate::sync::lock;
+
+    /// Accepts every WebSocket, and tells whether it is a bare TCP stream and what it read first.
+    #[derive(Clone)]
+    struct Accepting(Arc<Mutex<mpsc::UnboundedSender<(bool, Bytes)>>>);
+
+    impl Service<Request<Incoming>> for Accepting {
+        type Response = Response<Full<Bytes>>;
+        type Error = Infallible;
+        type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+        fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+            let told = lock(&self.0).clone();
+            Box::pin(async move {
+                let upgrade = Upgrade::take(&mut request.into_parts().0).unwrap().unwrap();
+                let (response, stream) = upgrade.accept(None, None);
+                tokio::spawn(async move {
+                    match stream.await.unwrap().into_tcp() {
+                        Ok((_stream, early)) => told.send((true, early)),
+                        Err(_wrapped) => told.send((false, Bytes::new())),
+                    }
+                });
+                Ok(response)
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn after_an_upgrade_of_http_1_the_bare_stream_is_left() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, address) = listener.accept().await.unwrap();
+        let (told, mut hear) = mpsc::unbounded_channel();
+        let app = Accepting(Arc::new(Mutex::new(told)));
+        let settings = Arc::new(Settings {
+            #[cfg(feature = "tls")]
+            tls: None,
+            streams_max: 1,
+        });
+        let (_stop, stopped) = watch::channel(());
+        tokio::spawn(Connection { address, app, settings, stopped }.serve(stream));
+        let request = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+            Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\nearly";
+        client.write_all(request).await.unwrap();
+        assert_eq!(hear.recv().await, Some((true, Bytes::from_static(b"early"))));
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{answer}");
+    }
+}

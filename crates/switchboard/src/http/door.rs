@@ -207,6 +207,7 @@ fn answer_upgrade(
         Err(refusal) => return refusal.to_response(),
     };
     let (response, stream) = upgrade.accept(None, None);
+    debug!(version = ?parts.version, "a WebSocket was accepted");
     match wish {
         Wish::Open => {
             let session = new_session(engine, parts, Transport::WebSocket);

@@ -42,12 +42,16 @@ impl Streams {
         Self { open: Arc::new(watch::Sender::new(0)) }
     }
 
-    /// Ready when the connection has had no stream for too long: it may be one whose client never
-    /// says what it wants, or one that it has forgotten.
-    pub(super) fn idle(&self) -> impl Future<Output = ()> + Send + use<> {
+    /// Ready when the connection has had no stream for too long: its client never says what it
+    /// wants, or has forgotten it.
+    pub(super) fn idle(
+        &self,
+        first: Duration,
+        later: Duration,
+    ) -> impl Future<Output = ()> + Send + use<> {
         let mut open = self.open.subscribe();
         async move {
-            let mut wait = FIRST_REQUEST_WAIT;
+            let mut wait = first;
             loop {
                 let used = async { open.wait_for(|it| *it != 0).await.is_ok() };
                 if !matches!(tokio::time::timeout(wait, used).await, Ok(true)) {
@@ -56,7 +60,7 @@ impl Streams {
                 if open.wait_for(|it| *it == 0).await.is_err() {
                     return;
                 }
-                wait = IDLE_WAIT;
+                wait = later;
             }
         }
     }
@@ -190,8 +194,8 @@ const LOCAL_RESETS_MAX: usize = 128;
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// From the beginning of a connection, its preface and settings included.
-const FIRST_REQUEST_WAIT: Duration = Duration::from_secs(10);
+pub(super) const FIRST_REQUEST_WAIT: Duration = Duration::from_secs(10);
 /// After the last stream. Browsers come back within it.
-const IDLE_WAIT: Duration = Duration::from_secs(60);
+pub(super) const IDLE_WAIT: Duration = Duration::from_secs(60);
 /// For the last bytes of a stream whose owner is gone.
 const REST_WAIT: Duration = Duration::from_secs(5);

@@ -95,6 +95,10 @@ where
 /// may have [1,000 streams](Self::http2_streams_max), 16 MiB sent and not read by us, 64 KiB of it on
 /// one stream, and no stream for 60 s (10 s at first).
 ///
+/// Other accept loops that allow extended CONNECT (axum's does) bring WebSockets over HTTP/2 as well,
+/// with the limits of those loops. This one adds that a stream which is given up is reset at once;
+/// hyper alone keeps it for a client that takes nothing until its connection ends.
+///
 /// # Examples
 ///
 /// ```

@@ -226,3 +226,31 @@ const HTTP_2: &[u8] = b"h2";
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Handshakes that may be under way at once. A processor core finishes some thousands a second.
 const HANDSHAKES_MAX: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::server::ResolvesServerCertUsingSni;
+
+    #[test]
+    fn the_oldest_handshake_makes_room_for_the_newest() {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(ResolvesServerCertUsingSni::new()));
+        let acceptor = Acceptor::new(Arc::new(config));
+        let mut under_way: Vec<_> = (0..=HANDSHAKES_MAX).map(|_| acceptor.begin()).collect();
+        let mut is_given_up = |at: usize| {
+            let displaced = &mut under_way.get_mut(at).unwrap().1;
+            displaced.try_recv() == Err(oneshot::error::TryRecvError::Closed)
+        };
+        assert!(is_given_up(0));
+        assert!(!is_given_up(1));
+        assert!(!is_given_up(HANDSHAKES_MAX));
+        assert_eq!(lock(&acceptor.under_way).len(), HANDSHAKES_MAX);
+        drop(under_way);
+        assert!(lock(&acceptor.under_way).is_empty());
+    }
+}

@@ -32,6 +32,7 @@ use url::Target;
 
 use super::mask_key::mask_key;
 use super::server::open_client;
+use super::shared::Agreed;
 use super::{Options, WebSocket};
 
 /// Connects to the WebSocket at `url` when the result is awaited.
@@ -182,7 +183,7 @@ impl Connect {
         }
         let protocols = self.protocols.unwrap_or_else(|| self.options.protocols.clone());
         check_protocols(&protocols)?;
-        let offer = Offer::new(protocols, None);
+        let offer = Offer::new(protocols, self.options.deflate);
         let request = offer.request(&target, &self.headers)?;
         let proxy = self.proxy.for_target(&target)?;
         #[cfg(feature = "tls")]
@@ -216,7 +217,9 @@ fn opened(answer: Answer, offer: &Offer, options: Options) -> Result<WebSocket, 
         Answer::Switched(head, io) => {
             let accepted = offer.judge(&head)?;
             let options = Arc::new(options);
-            Ok(open_client(io, mask_key, accepted.protocol.as_deref(), &options))
+            let protocol = accepted.protocol.as_deref();
+            let agreed = Agreed { protocol, deflate: accepted.agreement };
+            Ok(open_client(io.into(), mask_key, &agreed, &options))
         }
     }
 }

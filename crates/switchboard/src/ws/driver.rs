@@ -234,6 +234,9 @@ impl Driver {
     /// Does what the clock demands.
     fn tick(&mut self, now: Instant) {
         let is_due = |deadline: Instant| deadline <= now;
+        if self.shared.message_due().is_some_and(is_due) {
+            self.shared.message_is_due();
+        }
         match &self.phase {
             Phase::Open | Phase::Closing(_) if self.progress_by.is_some_and(is_due) => {
                 self.fail(Error::SlowConsumer);
@@ -285,7 +288,8 @@ impl Driver {
         let deadline = match &self.phase {
             Phase::Open => {
                 let beat = self.beating.as_ref().map(|it| it.next);
-                [beat, self.progress_by].into_iter().flatten().min()
+                let message_due = self.shared.message_due();
+                [beat, self.progress_by, message_due].into_iter().flatten().min()
             }
             Phase::Closing(until) => Some(self.progress_by.map_or(*until, |it| it.min(*until))),
             Phase::Ending(until) | Phase::Gone(until) => Some(*until),

@@ -19,6 +19,9 @@ pub enum Error {
     Io(Arc<io::Error>),
     /// The peer was silent for longer than the heartbeat allows.
     Silent,
+    /// A message that the peer has begun came at less than 1 kB a second. It has been told, by close
+    /// code 1008.
+    TooSlow,
     /// The peer took too little of what was sent to it: 16 MiB waited, or more than 1 MiB waited
     /// and none of it left for 5 s.
     SlowConsumer,
@@ -33,6 +36,7 @@ impl fmt::Display for Error {
             Self::Protocol(error) => write!(f, "the peer broke the protocol: {error}"),
             Self::Io(error) => write!(f, "the connection failed: {error}"),
             Self::Silent => f.write_str("the peer answered no ping in time"),
+            Self::TooSlow => f.write_str("the peer sends a message too slowly"),
             Self::SlowConsumer => f.write_str("the peer reads too slowly for what is sent to it"),
             Self::CloseTimeout => f.write_str("the peer did not answer the close frame in time"),
         }

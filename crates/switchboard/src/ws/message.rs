@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
+use switchboard_ws::deflate::{self, Agreement};
 
 use super::Text;
 
@@ -98,12 +99,14 @@ impl From<Vec<u8>> for Message {
 pub struct Prepared {
     message: Message,
     plain: OnceLock<Bytes>,
+    /// None when compressing does not pay.
+    compressed: OnceLock<Option<Bytes>>,
 }
 
 impl Prepared {
     /// Prepares `message`. Nothing is encoded yet.
     pub fn new(message: impl Into<Message>) -> Self {
-        Self { message: message.into(), plain: OnceLock::new() }
+        Self { message: message.into(), plain: OnceLock::new(), compressed: OnceLock::new() }
     }
 
     /// The message.
@@ -118,5 +121,23 @@ impl Prepared {
             switchboard_ws::encode(self.message.borrowed(), &mut frame);
             frame.into()
         })
+    }
+
+    /// The frame for a client of this agreement. `None` when it needs one of its own, because it
+    /// refers to earlier messages or its window is small.
+    pub(super) fn compressed_for(&self, agreement: &Agreement) -> Option<&Bytes> {
+        if self.message.len() < agreement.threshold() {
+            return Some(self.plain());
+        }
+        if !agreement.takes_shared() {
+            return None;
+        }
+        let compressed = self.compressed.get_or_init(|| {
+            let mut frame = Vec::new();
+            let is_smaller =
+                deflate::encode_shared(self.message.borrowed(), agreement.level(), &mut frame);
+            is_smaller.then(|| frame.into())
+        });
+        Some(compressed.as_ref().unwrap_or_else(|| self.plain()))
     }
 }

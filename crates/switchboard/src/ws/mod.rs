@@ -59,7 +59,7 @@ pub use message::{Message, Prepared};
 pub use options::Options;
 pub use server::{Acceptor, Server, serve};
 pub use socket::{Event, Receiver, Sender, WebSocket};
-pub use switchboard_ws::deflate::BadExtension;
+pub use switchboard_ws::deflate::{BadExtension, Config as Deflate};
 pub use switchboard_ws::handshake::BadResponse;
 pub use switchboard_ws::{CloseCode, PeerError};
 pub use text::Text;

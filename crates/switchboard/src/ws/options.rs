@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use switchboard_ws::Limits;
+use switchboard_ws::deflate::Config as Deflate;
 
 use crate::http::origin::Origins;
 
@@ -14,6 +15,7 @@ use crate::http::origin::Origins;
 /// | [`fragments_max`](Self::fragments_max) | 1,024 | frames that one message may be cut into |
 /// | [`close_timeout`](Self::close_timeout) | 5 s | from our close frame to the end of the stream |
 /// | [`heartbeat`](Self::heartbeat) | 25 s, 20 s | a ping after silence, and the wait for any answer |
+/// | [`deflate`](Self::deflate) | off | permessage-deflate, and its parameters |
 /// | [`protocols`](Self::protocols) | none | subprotocols, in order of preference |
 /// | [`allow_origin`](Self::allow_origin) | own pages only | pages of other origins that may connect (server) |
 ///
@@ -31,6 +33,7 @@ use crate::http::origin::Origins;
 pub struct Options {
     pub(super) limits: Limits,
     pub(super) heartbeat: Option<Heartbeat>,
+    pub(super) deflate: Option<Deflate>,
     pub(super) protocols: Vec<String>,
     pub(super) origins: Origins,
 }
@@ -80,6 +83,17 @@ impl Options {
         self
     }
 
+    /// Compresses messages if the peer agrees (permessage-deflate, RFC 7692). Off by default: it
+    /// costs far more time than everything else about a message, and where an attacker can mix text
+    /// of its own with secrets in one message, the size of the result tells about the secrets.
+    ///
+    /// By default contexts are not taken over, so that an idle connection costs next to nothing,
+    /// and a [`Prepared`](super::Prepared) message is compressed once for everybody.
+    pub fn deflate(mut self, config: impl Into<Option<Deflate>>) -> Self {
+        self.deflate = config.into();
+        self
+    }
+
     /// The subprotocols that we speak, best first. A server answers with the first of them that
     /// the client offers, and without one if it offers none of them; a client offers them all.
     pub fn protocols<P: Into<String>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
@@ -108,6 +122,7 @@ impl Default for Options {
         Self {
             limits: Limits::default(),
             heartbeat: Some(heartbeat),
+            deflate: None,
             protocols: Vec::new(),
             origins: Origins::default(),
         }

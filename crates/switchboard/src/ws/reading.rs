@@ -13,7 +13,7 @@ use std::time::Instant;
 use bytes::{Buf, Bytes, BytesMut};
 use switchboard_ws as floor;
 
-use super::shared::{Command, Shared};
+use super::shared::{Command, Room, Shared};
 use super::stream::ReadHalf;
 use super::{Closed, Error, Event, Message, Text};
 
@@ -25,13 +25,25 @@ pub(super) struct Reading {
     input: BytesMut,
     /// When it was read.
     now: Instant,
+    /// By when the message under way must have come further, as the task was told.
+    due: Option<Instant>,
+    /// Pongs are kept back until the peer takes bytes again.
+    holds_pongs: bool,
     is_over: bool,
 }
 
 impl Reading {
     /// `early` is what followed the handshake in the same read.
     pub(super) fn new(half: ReadHalf, machine: floor::Connection, early: &[u8]) -> Self {
-        Self { half, machine, input: BytesMut::from(early), now: Instant::now(), is_over: false }
+        Self {
+            half,
+            machine,
+            input: BytesMut::from(early),
+            now: Instant::now(),
+            due: None,
+            holds_pongs: false,
+            is_over: false,
+        }
     }
 
     /// The next event. After [`Event::Closed`] and after an error there is none.
@@ -53,7 +65,9 @@ impl Reading {
             if self.is_over {
                 return Poll::Ready(Err(Error::Closed));
             }
-            if shared.is_too_full_to_read(cx) {
+            let room = shared.make_room(cx);
+            self.mind_pongs(room, shared);
+            if room == Room::None {
                 self.rest();
                 return Poll::Pending;
             }
@@ -62,6 +76,7 @@ impl Reading {
                 Poll::Pending => {
                     self.rest();
                     shared.waits_for_peer(cx);
+                    self.mind_slowness(shared)?;
                     return Poll::Pending;
                 }
             };
@@ -91,6 +106,42 @@ impl Reading {
 
     pub(super) fn is_over(&self) -> bool {
         self.is_over
+    }
+
+    /// While the peer takes nothing only the latest pong is kept for it.
+    fn mind_pongs(&mut self, room: Room, shared: &Shared) {
+        let is_blocked = room != Room::Plenty;
+        if is_blocked && !self.holds_pongs {
+            self.holds_pongs = true;
+            self.machine.hold_pongs();
+        } else if !is_blocked && self.holds_pongs {
+            self.holds_pongs = false;
+            let mut pong = Vec::new();
+            self.machine.release_pong(&mut pong);
+            if !pong.is_empty() {
+                shared.reply(&pong, false);
+            }
+        }
+    }
+
+    /// Has the task watch over a message that has begun, and ends the connection when the message
+    /// makes too little progress.
+    fn mind_slowness(&mut self, shared: &Shared) -> Result<(), Error> {
+        let mut last_words = Vec::new();
+        let now = if shared.is_message_due() { Instant::now() } else { self.now };
+        // An error means that our close frame was not answered in time, which the task watches.
+        let due = self.machine.tick(now, &mut last_words).unwrap_or_default();
+        if !last_words.is_empty() {
+            shared.reply(&last_words, true);
+            self.is_over = true;
+            shared.peer_is_done(None);
+            return Err(Error::TooSlow);
+        }
+        if due != self.due {
+            self.due = due;
+            shared.watch_message(due);
+        }
+        Ok(())
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {

@@ -12,14 +12,14 @@ use http::header::{ALLOW, CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRAD
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::Full;
-use switchboard_ws::{CloseCode, Connection, Role};
+use switchboard_ws::{CloseCode, Connection, Role, deflate};
 use tokio::net::TcpListener;
 
 use super::driver::{Driver, Handling};
 use super::handler::Handler;
 use super::hub::Hub;
 use super::reading::Reading;
-use super::shared::Shared;
+use super::shared::{Agreed, Shared};
 use super::{Options, WebSocket, stream};
 use crate::http::origin::Verdict;
 use crate::http::upgrade::{ByteStream, Upgrade};
@@ -100,12 +100,16 @@ impl Acceptor {
         let protocol = self.choose_protocol(&upgrade);
         let address = parts.extensions.get::<PeerAddress>().map(|it| it.0);
         let handshake = Handshake::new(&parts.uri, &parts.headers, address);
-        let (response, stream) = upgrade.accept(protocol.as_deref(), None);
+        let deflate = self.options.deflate.as_ref();
+        let deflate = deflate.and_then(|it| deflate::negotiate(it, upgrade.extensions()));
+        let extensions = deflate.map(|it| it.response());
+        let (response, stream) = upgrade.accept(protocol.as_deref(), extensions.as_deref());
         let (options, hub) = (Arc::clone(&self.options), Arc::clone(&self.hub));
         tokio::spawn(async move {
             // None means that the client left before the answer was written.
             if let Some(stream) = stream.await {
-                let (shared, socket) = open(stream, Role::Server, protocol.as_deref(), &options);
+                let agreed = Agreed { protocol: protocol.as_deref(), deflate };
+                let (shared, socket) = open(stream, Role::Server, &agreed, &options);
                 let driver = Driver::new(shared, options);
                 // A task of its own, which is as small as it can be.
                 tokio::spawn(driver.serving(hub, start(socket, handshake)));
@@ -240,17 +244,16 @@ pub async fn serve(
 fn open(
     stream: ByteStream,
     role: Role,
-    protocol: Option<&str>,
+    agreed: &Agreed<'_>,
     options: &Options,
 ) -> (Arc<Shared>, WebSocket) {
-    let mask_key = match role {
-        Role::Client { mask_key } => Some(mask_key),
-        Role::Server => None,
-    };
     let (read, writer, early) = stream::split(stream);
-    let shared = Arc::new(Shared::new(writer, mask_key, protocol));
-    let reading = Reading::new(read, Connection::new(role, options.limits), &early);
-    let socket = WebSocket::new(Arc::clone(&shared), reading);
+    let shared = Arc::new(Shared::new(writer, &role, agreed));
+    let machine = match &agreed.deflate {
+        None => Connection::new(role, options.limits),
+        Some(agreement) => Connection::with_deflate(role, options.limits, agreement),
+    };
+    let socket = WebSocket::new(Arc::clone(&shared), Reading::new(read, machine, &early));
     (shared, socket)
 }
 
@@ -260,10 +263,10 @@ fn open(
 pub(super) fn open_client(
     stream: ByteStream,
     mask_key: fn() -> [u8; 4],
-    protocol: Option<&str>,
+    agreed: &Agreed<'_>,
     options: &Arc<Options>,
 ) -> WebSocket {
-    let (shared, socket) = open(stream, Role::Client { mask_key }, protocol, options);
+    let (shared, socket) = open(stream, Role::Client { mask_key }, agreed, options);
     tokio::spawn(Driver::new(shared, Arc::clone(options)));
     socket
 }

@@ -6,14 +6,16 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use switchboard_ws as floor;
-use switchboard_ws::CloseCode;
+use switchboard_ws::deflate::{Agreement, Compressor};
+use switchboard_ws::{CloseCode, Role};
 
 use super::reading::Reading;
 use super::stream::Writer;
 use super::{Closed, Error, Message, Prepared};
-use crate::chunks::COPY_TOGETHER_BYTES;
+use crate::chunks::{COPY_TOGETHER_BYTES, Lent};
 use crate::outbox::{Outbox, Overflow, SOFT_BYTES};
 use crate::sync::lock;
 use crate::wheel::Alarm;
@@ -26,6 +28,8 @@ pub(super) struct Shared {
     /// For clients: where the masking keys of their frames come from.
     mask_key: Option<fn() -> [u8; 4]>,
     protocol: Option<Box<str>>,
+    /// If messages are compressed.
+    deflating: Option<Box<Deflating>>,
     /// The clock wants the task.
     rang: AtomicBool,
     /// The peer has sent something since the task last asked.
@@ -34,6 +38,9 @@ pub(super) struct Shared {
     waits_for_peer: AtomicBool,
     /// The receiver waits until less has to be sent.
     waits_for_room: AtomicBool,
+    has_message_due: AtomicBool,
+    /// That time has come: the receiver should look.
+    is_message_due: AtomicBool,
     has_failed: AtomicBool,
     state: Mutex<State>,
 }
@@ -44,6 +51,16 @@ struct State {
     closed: Option<Closed>,
     /// Whoever receives in a task of its own, when it waits for the connection's task.
     receiver: Option<Waker>,
+    /// By when the message under way must have come further.
+    message_due: Option<Instant>,
+}
+
+/// What compresses.
+struct Deflating {
+    agreement: Agreement,
+    /// Held until the frame is queued: with context takeover frames must leave in the order in
+    /// which they were compressed.
+    compressor: Mutex<Compressor>,
 }
 
 /// What is asked of the connection's task.
@@ -75,20 +92,27 @@ impl Alarm for Shared {
 }
 
 impl Shared {
-    pub(super) fn new(
-        writer: Writer,
-        mask_key: Option<fn() -> [u8; 4]>,
-        protocol: Option<&str>,
-    ) -> Self {
+    pub(super) fn new(writer: Writer, role: &Role, agreed: &Agreed<'_>) -> Self {
+        let mask_key = match role {
+            Role::Client { mask_key } => Some(*mask_key),
+            Role::Server => None,
+        };
+        let deflating = agreed.deflate.map(|agreement| {
+            let compressor = Mutex::new(Compressor::new(&agreement, role));
+            Box::new(Deflating { agreement, compressor })
+        });
         Self {
             outbox: Outbox::websocket(),
             writer: Mutex::new(Some(writer)),
             mask_key,
-            protocol: protocol.map(Into::into),
+            protocol: agreed.protocol.map(Into::into),
+            deflating,
             rang: AtomicBool::new(false),
             heard: AtomicBool::new(false),
             waits_for_peer: AtomicBool::new(false),
             waits_for_room: AtomicBool::new(false),
+            has_message_due: AtomicBool::new(false),
+            is_message_due: AtomicBool::new(false),
             has_failed: AtomicBool::new(false),
             state: Mutex::default(),
         }
@@ -105,7 +129,8 @@ impl Shared {
     // What senders do.
 
     pub(super) fn send(&self, message: Message) -> Result<(), Error> {
-        if self.mask_key.is_some() || message.len() < COPY_TOGETHER_BYTES {
+        let is_copied = self.mask_key.is_some() || self.deflating.is_some();
+        if is_copied || message.len() < COPY_TOGETHER_BYTES {
             return self.send_copy(message.borrowed());
         }
         let (opcode, payload) = match message {
@@ -118,17 +143,36 @@ impl Shared {
     }
 
     pub(super) fn send_copy(&self, message: floor::Message<'_>) -> Result<(), Error> {
+        if let Some(deflating) = &self.deflating
+            && deflating.agreement.threshold() <= len(message)
+        {
+            return self.send_compressed(deflating, message);
+        }
         sent(self.outbox.push_frames_with(|output| match self.mask_key {
             None => floor::encode(message, output),
             Some(mask_key) => floor::encode_masked(message, mask_key(), output),
         }))
     }
 
+    fn send_compressed(
+        &self,
+        deflating: &Deflating,
+        message: floor::Message<'_>,
+    ) -> Result<(), Error> {
+        let key = self.mask_key.map(|it| it());
+        let mut frame = Lent::borrow();
+        let mut compressor = lock(&deflating.compressor);
+        compressor.write_frame(message, key, &mut frame.0);
+        sent(self.outbox.push_frames_with(|output| output.extend_from_slice(&frame.0)))
+    }
+
     pub(super) fn send_prepared(&self, prepared: &Prepared) -> Result<(), Error> {
-        if self.mask_key.is_some() {
-            return self.send_copy(prepared.message().borrowed());
-        }
-        let frame = prepared.plain();
+        let frame = match &self.deflating {
+            _ if self.mask_key.is_some() => None,
+            None => Some(prepared.plain()),
+            Some(deflating) => prepared.compressed_for(&deflating.agreement),
+        };
+        let Some(frame) = frame else { return self.send_copy(prepared.message().borrowed()) };
         if frame.len() < SHARE_BYTES_MIN {
             return sent(self.outbox.push_frames_with(|output| output.extend_from_slice(frame)));
         }
@@ -184,27 +228,50 @@ impl Shared {
         self.remember(cx);
     }
 
-    /// Before a read: lets everything leave that was caused so far. Says whether so much waits
-    /// that the peer should first take some of it; then the task wakes the receiver.
-    pub(super) fn is_too_full_to_read(&self, cx: &mut Context<'_>) -> bool {
-        let waiting = if self.is_current() {
-            match self.flush(cx) {
-                Ok(flushed) => flushed.waiting_bytes,
-                // The task will meet the same error.
-                Err(_) => return false,
-            }
+    /// Before a read: lets everything leave that was caused so far. Says how much the peer takes;
+    /// when that is not plenty, the task wakes the receiver once there is more room.
+    pub(super) fn make_room(&self, cx: &mut Context<'_>) -> Room {
+        let is_current = self.is_current();
+        let mut room = if is_current {
+            // The task will meet the same error.
+            self.flush(cx).map_or(Room::Plenty, |it| it.room())
         } else {
-            self.outbox.waiting_bytes()
+            self.room()
         };
-        if waiting <= SOFT_BYTES {
-            return false;
+        if room == Room::Plenty {
+            return room;
         }
-        // The peer is not to blame for silence: we do not listen.
-        self.waits_for_peer.store(false, Ordering::Relaxed);
-        self.remember(cx);
-        self.waits_for_room.store(true, Ordering::Release);
-        // It may have shrunk before the waker was there.
-        SOFT_BYTES < self.outbox.waiting_bytes()
+        if !is_current {
+            self.remember(cx);
+            self.waits_for_room.store(true, Ordering::Release);
+            // There may have been more before the waker was there.
+            room = self.room();
+        }
+        if room == Room::None {
+            // The peer is not to blame for silence: we do not listen.
+            self.waits_for_peer.store(false, Ordering::Relaxed);
+        }
+        room
+    }
+
+    fn room(&self) -> Room {
+        let waiting_bytes = self.outbox.waiting_bytes();
+        let blocked = self.outbox.is_blocked();
+        Flush { waiting_bytes, blocked, ..Flush::default() }.room()
+    }
+
+    /// Has the task watch over the message under way.
+    pub(super) fn watch_message(&self, due: Option<Instant>) {
+        lock(&self.state).message_due = due;
+        self.has_message_due.store(due.is_some(), Ordering::Release);
+        self.is_message_due.store(false, Ordering::Relaxed);
+        if due.is_some() && !self.is_current() {
+            self.outbox.wake();
+        }
+    }
+
+    pub(super) fn is_message_due(&self) -> bool {
+        self.is_message_due.load(Ordering::Acquire)
     }
 
     fn remember(&self, cx: &Context<'_>) {
@@ -260,6 +327,22 @@ impl Shared {
         }
     }
 
+    /// By when the message under way must have come further.
+    pub(super) fn message_due(&self) -> Option<Instant> {
+        if !self.has_message_due.load(Ordering::Acquire) {
+            return None;
+        }
+        lock(&self.state).message_due
+    }
+
+    /// The message under way is due: the receiver looks at it.
+    pub(super) fn message_is_due(&self) {
+        lock(&self.state).message_due = None;
+        self.has_message_due.store(false, Ordering::Relaxed);
+        self.is_message_due.store(true, Ordering::Release);
+        self.wake_receiver();
+    }
+
     /// Whether the clock has called since the last time.
     pub(super) fn has_rung(&self) -> bool {
         self.rang.load(Ordering::Relaxed) && self.rang.swap(false, Ordering::Acquire)
@@ -283,12 +366,12 @@ impl Shared {
         if flushed.bytes != 0 {
             waiting_bytes = self.outbox.written(flushed.bytes);
         }
-        let has_room = waiting_bytes <= SOFT_BYTES;
-        if has_room && self.waits_for_room.load(Ordering::Relaxed) {
+        let flush = Flush { bytes: flushed.bytes, blocked: !flushed.all, waiting_bytes, is_closed };
+        if flush.room() == Room::Plenty && self.waits_for_room.load(Ordering::Relaxed) {
             self.waits_for_room.store(false, Ordering::Relaxed);
             self.wake_receiver();
         }
-        Ok(Flush { bytes: flushed.bytes, blocked: !flushed.all, waiting_bytes, is_closed })
+        Ok(flush)
     }
 
     /// Ends our side of the stream.
@@ -316,6 +399,43 @@ pub(super) struct Flush {
     pub(super) waiting_bytes: usize,
     /// Nothing more may be sent.
     pub(super) is_closed: bool,
+}
+
+impl Flush {
+    fn room(self) -> Room {
+        if SOFT_BYTES < self.waiting_bytes {
+            Room::None
+        } else if self.blocked {
+            Room::Some
+        } else {
+            Room::Plenty
+        }
+    }
+}
+
+/// How much the peer takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    /// All that it is given.
+    Plenty,
+    /// Something waits.
+    Some,
+    /// So much waits that it should first take some of it before it is heard.
+    None,
+}
+
+/// What a handshake came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Agreed<'a> {
+    pub(super) protocol: Option<&'a str>,
+    pub(super) deflate: Option<Agreement>,
+}
+
+fn len(message: floor::Message<'_>) -> usize {
+    match message {
+        floor::Message::Text(text) => text.len(),
+        floor::Message::Binary(bytes) => bytes.len(),
+    }
 }
 
 fn sent(was_accepted: bool) -> Result<(), Error> {

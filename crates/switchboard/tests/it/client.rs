@@ -23,10 +23,18 @@ pub(crate) async fn start(io: &Server) -> Running {
     let (stop, stopped) = oneshot::channel();
     let shutdown = async { stopped.await.unwrap_or_default() };
     let served = tokio::spawn(switchboard::serve(listener, io.clone(), shutdown));
-    Running { address, stop: Some(stop), served }
+    Running::new(address, stop, served)
 }
 
 impl Running {
+    pub(crate) fn new(
+        address: SocketAddr,
+        stop: oneshot::Sender<()>,
+        served: JoinHandle<std::io::Result<()>>,
+    ) -> Self {
+        Self { address, stop: Some(stop), served }
+    }
+
     /// Asks the server to stop, and waits until it has.
     pub(crate) async fn stop(mut self) {
         self.stop.take().unwrap().send(()).unwrap();

@@ -54,14 +54,13 @@ async fn streams_that_make_us_reset_them_end_the_connection() {
         let head = frame(HEADERS, END_HEADERS, stream, &request("POST", &[]));
         [head, frame(WINDOW_UPDATE, 0, stream, &[0x7f, 0xff, 0xff, 0xff])].concat()
     };
-    let attacks: [(&dyn Fn(u32) -> Vec<u8>, u32); 2] = [
-        // h2 takes no second chance here.
-        (&body_after_its_end, PROTOCOL_ERROR),
-        (&window_beyond_its_limit, ENHANCE_YOUR_CALM),
+    // h2 takes no second chance where a body goes on after its end.
+    let attacks = [
+        (0..200).flat_map(|it| body_after_its_end(it * 2 + 1)).collect::<Vec<u8>>(),
+        (0..200).flat_map(|it| window_beyond_its_limit(it * 2 + 1)).collect(),
     ];
-    for (attack, code) in attacks {
+    for (flood, code) in attacks.into_iter().zip([PROTOCOL_ERROR, ENHANCE_YOUR_CALM]) {
         let mut raw = Raw::open(&server).await;
-        let flood: Vec<u8> = (0..200).flat_map(|it| attack(it * 2 + 1)).collect();
         raw.write(&flood).await;
         assert_eq!(raw.refusal(0).await, Some(code));
         assert_healthy(&server).await;

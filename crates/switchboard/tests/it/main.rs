@@ -22,6 +22,8 @@ mod plain_ending;
 mod polling;
 mod pressure;
 mod rooms;
+#[cfg(feature = "tls")]
+mod tls;
 mod ws_client;
 mod ws_client_evil;
 mod ws_client_life;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use switchboard::Handshake;
 use switchboard::ws::{self, Event, Message, Options, Prepared, Sender, WebSocket};
 use switchboard_ws::{Message as Frame, encode_masked, encode_ping};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 
@@ -32,8 +32,8 @@ pub(crate) async fn echo(mut socket: WebSocket) -> Result<(), ws::Error> {
 }
 
 /// A client that knows nothing but bytes.
-pub(crate) struct Raw {
-    pub(crate) stream: TcpStream,
+pub(crate) struct Raw<S = TcpStream> {
+    pub(crate) stream: S,
     pub(crate) head: String,
     input: Vec<u8>,
 }
@@ -53,16 +53,39 @@ impl Raw {
 
     pub(crate) async fn ask(address: SocketAddr, headers: &str, early: &[u8]) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
-        let mut stream = within(socket.connect(address)).await.unwrap();
+        let stream = within(socket.connect(address)).await.unwrap();
+        let mut raw = Self { stream, head: String::new(), input: Vec::new() };
+        raw.write_head(&address.to_string(), headers, early).await;
+        raw
+    }
+}
+
+impl Raw<DuplexStream> {
+    /// Connects over a pipe that holds `bytes_max` each way, and no kernel in between.
+    pub(crate) async fn pipe(server: &ws::Server, bytes_max: usize) -> Self {
+        let (stream, theirs) = tokio::io::duplex(bytes_max);
+        let service = hyper_util::service::TowerToHyperService::new(server.clone());
+        let connection = hyper::server::conn::http1::Builder::new()
+            .serve_connection(hyper_util::rt::TokioIo::new(theirs), service)
+            .with_upgrades();
+        tokio::spawn(connection);
+        let mut raw = Self { stream, head: String::new(), input: Vec::new() };
+        raw.write_head("pipe", "", b"").await;
+        raw.read_head().await;
+        raw
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
+    async fn write_head(&mut self, host: &str, headers: &str, early: &[u8]) {
         let mut request = format!(
-            "GET /any HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\n\
+            "GET /any HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\n\
              Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
         )
         .into_bytes();
         request.extend_from_slice(early);
-        stream.write_all(&request).await.unwrap();
-        Self { stream, head: String::new(), input: Vec::new() }
+        self.write(&request).await;
     }
 
     pub(crate) async fn read_head(&mut self) {
@@ -95,6 +118,25 @@ impl Raw {
             }
             let found: Vec<u8> = self.input.drain(..bytes.len()).collect();
             assert!(found == bytes, "{caller}: {:?}", &found[..found.len().min(200)]);
+        }
+    }
+
+    /// Reads one short or medium frame.
+    pub(crate) async fn frame(&mut self) -> Vec<u8> {
+        loop {
+            let (header, len) = match *self.input {
+                [_, 126, high, low, ..] => (4, usize::from(u16::from_be_bytes([high, low]))),
+                [_, 127, _, _, _, _, a, b, c, d, ..] => {
+                    (10, u32::from_be_bytes([a, b, c, d]) as usize)
+                }
+                [_, len @ ..126, ..] => (2, usize::from(len)),
+                _ => (2, usize::MAX - 2),
+            };
+            if header + len <= self.input.len() {
+                return self.input.drain(..header + len).collect();
+            }
+            let read = within(self.stream.read_buf(&mut self.input)).await.unwrap();
+            assert_ne!(read, 0, "the end, after {} bytes", self.input.len());
         }
     }
 
@@ -252,6 +294,90 @@ async fn a_prepared_message_reaches_everybody() {
         client.expect(&plain(Frame::Text("short"))).await;
         client.expect(&plain(Frame::Text(&long))).await;
     }
+}
+
+#[tokio::test]
+async fn compressed_messages_are_echoed_compressed() {
+    let deflate = ws::Deflate { threshold: 16, ..ws::Deflate::default() };
+    for takes_over in [false, true] {
+        let deflate = ws::Deflate { server_no_context_takeover: !takes_over, ..deflate };
+        let options = Options::new().deflate(deflate);
+        let (address, _guard) = serve(&ws::Server::with_options(options, echo)).await;
+        let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
+        let mut client = Raw::connect_with(address, offer, b"").await;
+        assert!(client.head.contains("permessage-deflate"), "{}", client.head);
+        // "Hello", compressed and masked with zeros; below the threshold on the way back.
+        client.write(b"\xc1\x87\0\0\0\0\xf2\x48\xcd\xc9\xc9\x07\x00").await;
+        client.expect(b"\x81\x05Hello").await;
+        let long = "ditto, ".repeat(1000);
+        let mut sizes = Vec::new();
+        for _ in 0..2 {
+            client.text(&long).await;
+            let frame = client.frame().await;
+            assert_eq!(frame[0], 0xc1);
+            sizes.push(frame.len());
+        }
+        assert!(sizes[0] < 200);
+        assert_eq!(sizes[1] < sizes[0], takes_over, "{sizes:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_prepared_message_is_compressed_once_for_those_who_agreed() {
+    let (tell, mut told) = mpsc::unbounded_channel::<Sender>();
+    let options = Options::new().deflate(ws::Deflate::default());
+    let server = ws::Server::with_options(options, async move |socket: WebSocket| {
+        let (sender, receiver) = socket.split();
+        tell.send(sender).unwrap();
+        receiver.discard().await
+    });
+    let (address, _guard) = serve(&server).await;
+    let offers = ["", "permessage-deflate", "permessage-deflate; server_max_window_bits=9"];
+    let (mut clients, mut senders) = (Vec::new(), Vec::new());
+    for offer in offers {
+        let header = format!("Sec-WebSocket-Extensions: {offer}\r\n");
+        let header = if offer.is_empty() { "" } else { &header };
+        clients.push(Raw::connect_with(address, header, b"").await);
+        senders.push(within(told.recv()).await.unwrap());
+    }
+    let text = "all the same ".repeat(500);
+    let prepared = Prepared::new(text.as_str());
+    for sender in &senders {
+        sender.send_prepared(&prepared).unwrap();
+    }
+    clients[0].expect(&plain(Frame::Text(&text))).await;
+    for client in &mut clients[1..] {
+        let frame = client.frame().await;
+        assert!(frame[0] == 0xc1 && frame.len() < 500, "{}", frame.len());
+    }
+}
+
+#[tokio::test]
+async fn only_the_latest_pong_waits_for_a_peer_that_does_not_read() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let server = ws::Server::new(async move |mut socket: WebSocket| -> Result<(), ws::Error> {
+        socket.send(vec![0; 50_000])?;
+        while socket.recv().await?.is_some() {
+            tell.send("heard").unwrap();
+        }
+        Ok(())
+    });
+    let mut client = Raw::pipe(&server, 4096).await;
+    // Its arrival shows that the large message fills the pipe.
+    client.write(&masked(Frame::Text("first"))).await;
+    assert_eq!(within(told.recv()).await, Some("heard"));
+    let mut pings = Vec::new();
+    for number in 0..50u8 {
+        encode_ping(&[number], Some([0; 4]), &mut pings);
+    }
+    pings.extend(masked(Frame::Text("all of them")));
+    client.write(&pings).await;
+    assert_eq!(within(told.recv()).await, Some("heard"));
+    let mut frame = client.frame().await;
+    while frame[0] != 0x8a {
+        frame = client.frame().await;
+    }
+    assert_eq!(frame, [0x8a, 1, 49], "an earlier pong");
 }
 
 #[tokio::test]

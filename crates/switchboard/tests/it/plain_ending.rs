@@ -193,6 +193,19 @@ async fn the_heartbeat_notices_silence_while_a_write_is_blocked() {
 }
 
 #[tokio::test]
+async fn a_message_that_makes_no_progress_is_given_up() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let (address, _guard) = serve(&ws::Server::new(reporting(tell))).await;
+    let mut client = Raw::connect(address).await;
+    client.write(b"\x81\x85\x00\x00\x00\x00hel").await;
+    let error = within(told.recv()).await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::TooSlow), "{error}");
+    let reason = b"\x88\x12\x03\xf0message too slow";
+    client.expect(reason).await;
+    client.expect_end().await;
+}
+
+#[tokio::test]
 async fn a_peer_that_takes_nothing_while_much_waits_is_given_up() {
     let (tell, mut told) = mpsc::unbounded_channel();
     let server = ws::Server::new(async move |mut socket: WebSocket| {

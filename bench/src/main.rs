@@ -23,7 +23,7 @@ use anyhow::{Context, Result};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 
-use crate::peers::{PLAIN, Peer, SOCKET_IO, Server};
+use crate::peers::{Peer, Server};
 use crate::report::Results;
 use crate::rows::{Filter, NAMES, Row, Scale};
 
@@ -152,11 +152,12 @@ fn run(plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// Everybody who takes part in one of the rows, in the order of the report.
+/// Everybody who takes part in one of the rows, in the order of the fullest.
 fn peers_of(rows: &[Row]) -> Vec<&'static Peer> {
-    let mut peers: Vec<&'static Peer> = Vec::new();
-    for peer in SOCKET_IO.into_iter().chain(PLAIN) {
-        if !peers.contains(&peer) && rows.iter().any(|row| row.peers.contains(&peer)) {
+    let fullest = rows.iter().max_by_key(|row| row.peers.len());
+    let mut peers = fullest.map_or_else(Vec::new, |row| row.peers.clone());
+    for peer in rows.iter().flat_map(|row| &row.peers) {
+        if !peers.contains(peer) {
             peers.push(peer);
         }
     }

@@ -13,7 +13,7 @@ use std::process::Command;
 use crate::stamp::Stamp;
 use crate::{Result, process, workspace};
 
-/// A C compiler, for the SQLite that is built into the server.
+/// A C compiler, for the SQLite and the cryptography that are built into the server.
 pub(crate) fn c_compiler() -> Result {
     if program("cc").is_some() { Ok(()) } else { apt(&["gcc", "libc6-dev"]) }
 }

@@ -35,7 +35,7 @@ fn w9_an_idle_compressed_connection_owns_less_than_two_kilobytes_more_than_a_pla
         connection
     });
     assert_eq!(plain, size_of::<Connection>());
-    assert!(idle - plain <= 128, "{} more", idle - plain);
+    assert!(idle - plain <= 48, "{} more", idle - plain);
 }
 
 #[test]

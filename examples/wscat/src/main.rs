@@ -41,6 +41,9 @@ struct Options {
     /// Trust the certificates in this PEM file, and no others
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+    /// Offer compression (permessage-deflate)
+    #[arg(short = 'z', long)]
+    deflate: bool,
     /// Send this message instead of the input, then wait and close; may be repeated
     #[arg(short = 'x', long = "execute", value_name = "MESSAGE")]
     messages: Vec<String>,
@@ -82,6 +85,9 @@ async fn main() -> ExitCode {
 /// What the options ask for.
 fn connect(options: &Options) -> Result<Connect, String> {
     let mut connect = ws::connect(&options.url).protocols(&options.subprotocols);
+    if options.deflate {
+        connect = connect.options(ws::Options::new().deflate(ws::Deflate::default()));
+    }
     for (name, value) in &options.headers {
         connect = connect.header(name, value);
     }

@@ -11,14 +11,14 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use switchboard::Handshake;
-use switchboard::ws::{self, CloseCode, Options, WebSocket};
+use switchboard::ws::{self, CloseCode, Deflate, Options, WebSocket};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
 /// A server that says how it was asked, echoes, and closes with the code that it is told.
 async fn start() -> String {
-    let options = Options::new().protocols(["echo"]);
+    let options = Options::new().protocols(["echo"]).deflate(Deflate::default());
     let server = ws::Server::with_options(options, async |socket: WebSocket, asked: Handshake| {
         talk(socket, asked).await
     });
@@ -36,6 +36,10 @@ async fn talk(mut socket: WebSocket, asked: Handshake) -> Result<(), ws::Error> 
         let text = message.as_text().unwrap_or_default();
         match text.strip_prefix("close ").and_then(|it| CloseCode::new(it.parse().ok()?)) {
             Some(code) => socket.close(code, "as you wish"),
+            None if text == "how" => {
+                let offered = asked.header("sec-websocket-extensions");
+                socket.send(if offered.is_some() { "compressed" } else { "plain" })?;
+            }
             None if text == "bytes" => socket.send_binary(b"\x01\xff")?,
             None => socket.send(message)?,
         }
@@ -76,6 +80,17 @@ async fn one_message_can_be_sent_without_any_input() {
     assert_eq!(stdout, "< hello Ada\n< a\n< b\n");
     assert_eq!(stderr, "connected, speaking echo\nclosed: 1000\n");
     assert_eq!(code, 0);
+}
+
+#[tokio::test]
+async fn compression_is_offered_when_it_is_asked_for() {
+    let url = start().await;
+    let long = "long ".repeat(1000);
+    for (flag, expected) in [("-z", "compressed"), ("-w1", "plain")] {
+        let (code, stdout, _) = wscat(&[&url, flag, "-x", "how", "-x", &long], "").await;
+        assert_eq!(stdout, format!("< {expected}\n< {long}\n"));
+        assert_eq!(code, 0);
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Ours: the library with its default settings, serving by itself, on one thread.
 //!
-//! Serves the events of the benchmark on a free port and prints the address as its only line. With the argument `plain` or
-//! `tls` it serves an echo over plain WebSocket instead ([`plain`]).
+//! Serves the events of the benchmark on a free port and prints the address as its only line. With the argument `plain`,
+//! `deflate` or `tls` it serves an echo over plain WebSocket instead ([`plain`]).
 
 mod plain;
 
@@ -9,12 +9,15 @@ use std::io::Write;
 
 use switchboard::{Ack, Data, Server, Socket};
 
+use crate::plain::Layer;
+
 fn main() -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match std::env::args().nth(1).as_deref() {
         None => runtime.block_on(serve()),
-        Some("plain") => runtime.block_on(plain::serve(None)),
-        Some("tls") => runtime.block_on(plain::serve(Some(plain::tls()?))),
+        Some("plain") => runtime.block_on(plain::serve(Layer::Nothing)),
+        Some("deflate") => runtime.block_on(plain::serve(Layer::Deflate)),
+        Some("tls") => runtime.block_on(plain::serve(Layer::Tls(plain::tls()?))),
         Some(other) => Err(std::io::Error::other(format!("cannot serve {other:?}"))),
     }
 }

@@ -1,4 +1,4 @@
-//! An echo over plain WebSocket: `recv`, then `send`. Over HTTP/1.1, HTTP/2 by prior knowledge, or TLS.
+//! An echo over plain WebSocket: `recv`, then `send`. As it is (also over HTTP/2), compressed, or over TLS.
 
 use std::io::{Error, Result, Write};
 use std::sync::Arc;
@@ -8,17 +8,31 @@ use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::PrivateKeyDer;
 use switchboard::Serve;
-use switchboard::ws::{self, Options, WebSocket};
+use switchboard::ws::{self, Deflate, Options, WebSocket};
 use tokio::net::TcpListener;
 
 /// The generator's largest message is 1 MiB; the default limit is a little lower.
 const MESSAGE_BYTES_MAX: usize = 4 << 20;
 
+/// From here on messages are compressed, here and in the peers.
+const DEFLATE_BYTES_MIN: usize = 64;
+
+/// What is between the echo and TCP.
+pub(crate) enum Layer {
+    Nothing,
+    Deflate,
+    Tls(Arc<ServerConfig>),
+}
+
 /// Serves until the process is ended.
-pub(crate) async fn serve(tls: Option<Arc<ServerConfig>>) -> Result<()> {
-    let options = Options::new().message_bytes_max(MESSAGE_BYTES_MAX);
+pub(crate) async fn serve(layer: Layer) -> Result<()> {
+    let mut options = Options::new().message_bytes_max(MESSAGE_BYTES_MAX);
+    if let Layer::Deflate = layer {
+        // The rest is as by default, as are the parameters of the peers: level 1, no context takeover.
+        options = options.deflate(Deflate { threshold: DEFLATE_BYTES_MIN, ..Deflate::default() });
+    }
     let mut serve = Serve::websockets(ws::Server::with_options(options, echo));
-    if let Some(config) = tls {
+    if let Layer::Tls(config) = layer {
         serve = serve.tls(config);
     }
     let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -32,7 +32,9 @@ pub struct Config {
     pub client_max_window_bits: u8,
     /// Messages below this size, in bytes, are sent as they are. Default 1024.
     pub threshold: usize,
-    /// How hard to compress: 0 not at all, 1 fastest, 9 smallest. Default 1.
+    /// How hard to compress: 0 not at all, 1 fastest, 9 smallest. Default 1. On lists of JSON
+    /// objects level 2 takes about twice the time and leaves a quarter less to send; 6 takes three
+    /// to ten times, and leaves a third less.
     pub level: u8,
     /// Memory for compressing, 1 to 9: how much text shares one set of codes. Default 8. One
     /// state takes about 265 kB and 2^(`memory_level` + 8) bytes.

@@ -325,7 +325,7 @@ fn close_codes_that_stand_for_no_frame_cannot_be_sent() {
 /// What W19 measures from outside: the state of an idle connection stays small.
 #[test]
 fn w19_an_idle_connection_is_small() {
-    assert!(size_of::<Connection>() <= 208, "{}", size_of::<Connection>());
+    assert!(size_of::<Connection>() <= 176, "{}", size_of::<Connection>());
     let mut output = Vec::new();
     Connection::new(Role::Server, Limits::default()).send(Message::Text(""), &mut output);
     assert_eq!(output, [0x81, 0]);

@@ -129,6 +129,16 @@ fn w8_the_limit_holds_for_compressed_bytes_that_inflate_to_nothing() {
 }
 
 #[test]
+fn w8_the_limit_is_that_of_one_message_however_many_came_before() {
+    let message = noise(900);
+    for bytes in [compressed_always(&message), compressed(&[message, vec![0; 90]].concat(), 100)] {
+        let mut connection = inflating(1000);
+        let outcome = play_on(&mut connection, Instant::now(), vec![&bytes[..]; 20]);
+        assert_eq!((outcome.events.len(), outcome.error), (20, None));
+    }
+}
+
+#[test]
 fn w8_the_error_is_permanent() {
     let bytes = compressed(&[0; 2000], usize::MAX);
     let mut connection = inflating(1000);

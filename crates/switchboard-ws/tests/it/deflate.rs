@@ -148,6 +148,12 @@ fn a_compressed_message_that_is_cut_short_is_1007() {
 }
 
 #[test]
+fn a_stored_block_that_never_ends_is_1007_where_its_message_does() {
+    // 255 bytes are claimed, two come; what completes every message is taken for four more.
+    check_deflate("< c2 07 00 ff00 00ff 4865\n> 88 02 03ef\nx BadCompression");
+}
+
+#[test]
 fn invalid_utf8_is_refused_as_soon_as_it_is_inflated() {
     // A stored block that claims five bytes; the second of them shows the fault.
     check_deflate("< c1 7d 00 0500 faff 61 ff\n> 88 02 03ef\nx InvalidUtf8");

@@ -1,5 +1,7 @@
 //! Agreeing on permessage-deflate: what a server makes of offers, and a client of answers.
 
+use std::time::{Duration, Instant};
+
 use switchboard_ws::deflate::{BadExtension, Config, accept, negotiate, offer};
 
 use crate::deflate::agreement;
@@ -146,6 +148,22 @@ fn w2_only_sixteen_offers_are_read() {
         // What is not read breaks nothing.
         let first = format!("permessage-deflate, {offers}, ;;;");
         assert_eq!(answer(&OPEN, &first).is_some(), 15 <= others, "{others}");
+    }
+}
+
+#[test]
+fn w1_long_values_are_judged_in_linear_time() {
+    for long in [
+        format!("b{}x", " ".repeat(1_000_000)),
+        format!("permessage-deflate{}", "; server_max_window_bits=99".repeat(50_000)),
+        format!("permessage-deflate; x=\"{}", "\\a".repeat(500_000)),
+        format!("permessage-deflate; x{}", "x".repeat(1_000_000)),
+        ",".repeat(1_000_000),
+    ] {
+        let start = Instant::now();
+        assert_eq!(answer(&OPEN, &long), None);
+        assert!(!matches!(accept(&OPEN, [long.as_bytes()]), Ok(Some(_))));
+        assert!(start.elapsed() < Duration::from_secs(5));
     }
 }
 

@@ -41,7 +41,8 @@ pub(super) struct Connection<S> {
 
 impl<S, B> Connection<S>
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    S: Clone + Send + 'static,
     S::Future: Send + 'static,
     B: Body + Send + 'static,
     B::Data: Send,
@@ -78,7 +79,9 @@ where
         let Self { address, app, settings, mut stopped } = self;
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(PeerAddress(address));
-            app.clone().call(request)
+            let mut app = app.clone();
+            // Called within the request's own task, where `Ownership` looks for it.
+            async move { app.call(request).await }
         });
         let stream = TokioIo::new(stream);
         if !is_http2 {

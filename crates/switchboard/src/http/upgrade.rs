@@ -28,7 +28,6 @@ use super::http2::Ownership;
 
 /// A request that may become a WebSocket.
 #[derive(Debug)]
-#[allow(dead_code, reason = "Engine.IO chooses neither protocol nor extensions")]
 pub(crate) struct Upgrade {
     stream: OnUpgrade,
     protocols: Vec<Box<str>>,
@@ -37,7 +36,6 @@ pub(crate) struct Upgrade {
     accept: Option<HeaderValue>,
 }
 
-#[allow(dead_code, reason = "Engine.IO chooses neither protocol nor extensions")]
 impl Upgrade {
     /// Takes the byte stream out of a request that asks for a WebSocket.
     ///
@@ -46,16 +44,10 @@ impl Upgrade {
     pub(crate) fn take(parts: &mut Parts) -> Option<Result<Self, Refusal>> {
         match parts.version {
             Version::HTTP_2 => {
-                let protocol = parts.extensions.get::<Protocol>()?;
-                // Without extended CONNECT there is no such pseudo-header.
-                let is_websocket =
-                    parts.method == Method::CONNECT && protocol.as_str() == "websocket";
+                // Without one it is a request like others, or a CONNECT as for a proxy.
+                let protocol = parts.extensions.remove::<Protocol>()?;
                 let stream = parts.extensions.remove::<OnUpgrade>()?;
-                Some(if is_websocket {
-                    Self::from_connect(&parts.headers, stream)
-                } else {
-                    Err(Refusal::other_protocol())
-                })
+                Some(Self::from_connect(parts, &protocol, stream))
             }
             // Wherever the version came from, it has no `Upgrade` that we could answer.
             Version::HTTP_09 | Version::HTTP_3 => None,
@@ -84,14 +76,16 @@ impl Upgrade {
         Ok(Self::new(stream, &request.protocols, headers, Some(accept)))
     }
 
-    /// The headers of RFC 8441 are those of RFC 6455 without the key and without the header
-    /// fields that belong to an HTTP/1.1 connection, so the missing ones are filled in for the check.
-    fn from_connect(headers: &HeaderMap, stream: OnUpgrade) -> Result<Self, Refusal> {
-        // "Host", "Sec-WebSocket-Key" and "Sec-WebSocket-Accept" are not used (section 5).
-        let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        let pairs = pairs.filter(|(name, _)| *name != "sec-websocket-key");
-        let request = handshake::check("GET", pairs.chain(OF_HTTP_1)).map_err(Refusal::http2)?;
-        Ok(Self::new(stream, &request.protocols, headers, None))
+    fn from_connect(
+        parts: &Parts,
+        protocol: &Protocol,
+        stream: OnUpgrade,
+    ) -> Result<Self, Refusal> {
+        let pairs = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let method = parts.method.as_str();
+        let request = handshake::check_connect(method, Some(protocol.as_str()), pairs);
+        let request = request.map_err(Refusal::http2)?;
+        Ok(Self::new(stream, &request.protocols, &parts.headers, None))
     }
 
     fn new(
@@ -254,13 +248,6 @@ impl Refusal {
         Self { status: StatusCode::BAD_REQUEST, message, header: None, closes: true }
     }
 
-    /// "501 (Not Implemented)" for a `:protocol` that the server does not know (RFC 9220,
-    /// section 3).
-    fn other_protocol() -> Self {
-        let message = "the only protocol for CONNECT here is `websocket`".to_owned();
-        Self { status: StatusCode::NOT_IMPLEMENTED, message, header: None, closes: false }
-    }
-
     fn http1(refusal: handshake::Refusal) -> Self {
         let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
         let (message, header) = (refusal.to_string(), refusal.header());
@@ -288,11 +275,5 @@ impl Refusal {
     }
 }
 
-/// What RFC 8441 leaves out of a handshake: `:method` and `:protocol` say the same.
-const OF_HTTP_1: [(&str, &[u8]); 3] = [
-    ("connection", b"upgrade"),
-    ("upgrade", b"websocket"),
-    ("sec-websocket-key", b"AAAAAAAAAAAAAAAAAAAAAA=="),
-];
 /// What one write hands over at most, over HTTP/2.
 const WRITE_BYTES_MAX: usize = 64 * 1024;

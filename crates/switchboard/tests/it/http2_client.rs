@@ -40,7 +40,8 @@ impl Http2 {
         let connection = tokio::spawn(connection);
         let http2 = Self { sender, origin, connection };
         // Its settings come with the first answer at the latest.
-        assert_eq!(http2.ask(http2.request(Method::GET, "/none"), "").await.0, 404);
+        let refused = http2.ask(http2.request(Method::GET, "/none"), "").await.0;
+        assert!(matches!(refused, 404 | 426), "{refused}");
         assert!(http2.sender.is_extended_connect_protocol_enabled());
         http2
     }
@@ -104,6 +105,15 @@ impl Http2 {
         let connected = socket.text().await;
         socket.id = field(&connected, "sid");
         socket
+    }
+
+    /// Opens a plain WebSocket.
+    pub(crate) async fn plain(&self) -> WebSocket {
+        let request = self.request(Method::CONNECT, "/anything");
+        let request = request.extension(h2::ext::Protocol::from_static("websocket"));
+        let (response, stream) = self.connect(request.header("sec-websocket-version", "13")).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        WebSocket::new(response.into_body(), stream)
     }
 
     /// Opens a WebSocket and does not wait for a packet.

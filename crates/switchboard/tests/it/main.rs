@@ -17,6 +17,7 @@ mod handlers;
 mod http2;
 mod http2_attacks;
 mod http2_client;
+mod http2_plain;
 mod plain;
 mod plain_ending;
 mod polling;

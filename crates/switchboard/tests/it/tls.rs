@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use switchboard::tls::rustls;
-use switchboard::{Data, Serve, Server, Socket};
+use switchboard::{Data, Serve, Server, Socket, ws};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -48,6 +48,10 @@ impl Certificate {
     }
 
     fn connector(&self, protocols: &[&str]) -> TlsConnector {
+        TlsConnector::from(self.client_config(protocols))
+    }
+
+    fn client_config(&self, protocols: &[&str]) -> Arc<rustls::ClientConfig> {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(self.der.clone()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -57,7 +61,7 @@ impl Certificate {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = protocols.iter().map(|it| it.as_bytes().to_vec()).collect();
-        TlsConnector::from(Arc::new(config))
+        Arc::new(config)
     }
 }
 
@@ -123,6 +127,34 @@ async fn http_1_is_served_to_those_who_ask_for_it_or_for_nothing() {
         }
         assert!(answer.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&answer));
     }
+}
+
+#[tokio::test]
+async fn plain_websockets_go_over_both() {
+    let certificate = Certificate::new("plain");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let shutdown = async { stopped.await.unwrap_or_default() };
+    let serve = Serve::websockets(ws::Server::new(crate::plain::echo)).tls(certificate.config());
+    let server = Running::new(address, stop, tokio::spawn(serve.run(listener, shutdown)));
+
+    let url = format!("wss://localhost:{}/", address.port());
+    let connect = ws::connect(&url).tls_config(certificate.client_config(&[]));
+    let mut client = within(connect.into_future()).await.unwrap();
+    let large = "x".repeat(300_000);
+    for text in ["small", &large] {
+        client.send(text).unwrap();
+        let echo = within(client.recv()).await.unwrap().unwrap();
+        assert_eq!(echo.as_text(), Some(text));
+    }
+    let mut stream = http2(&certificate, &server).await.plain().await;
+    stream.send("as a stream").await;
+    assert_eq!(stream.text().await, "as a stream");
+
+    server.stop().await;
+    assert!(within(client.recv()).await.unwrap().is_none());
+    assert_eq!(within(stream.next_text()).await, None);
 }
 
 #[tokio::test]

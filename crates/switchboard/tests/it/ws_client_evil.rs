@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use switchboard::ws::{self, ConnectError};
+use switchboard::ws::{self, CloseCode, ConnectError, Deflate, Options};
 use switchboard_ws::handshake::BadResponse;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -100,6 +100,15 @@ async fn a_head_that_never_ends_is_given_up() {
         assert!(matches!(error, ConnectError::NotHttp(_)), "{error:?}");
         assert!(start.elapsed() < TIMEOUT, "it was the timeout that ended it");
     }
+}
+
+#[tokio::test]
+async fn a_head_of_20_kib_is_too_long_and_one_of_10_kib_is_not() {
+    let answer = |head: &str, len| switching(head, &format!("X: {}\r\n", "y".repeat(len)));
+    let error = outcome(move |head| answer(head, 20 * 1024)).await;
+    assert!(matches!(error, ConnectError::NotHttp(_)), "{error:?}");
+    let server = Scripted::start(move |head| answer(head, 10 * 1024)).await;
+    within(ws::connect(server.url()).into_future()).await.unwrap();
 }
 
 #[tokio::test]
@@ -207,4 +216,74 @@ async fn a_server_that_masks_its_frames_is_refused() {
     drop(socket);
     // A masked close frame with two bytes of payload: the client keeps the rules itself.
     assert_eq!(within(served).await.unwrap(), *b"\x88\x82");
+}
+
+#[tokio::test]
+async fn compression_with_parameters_that_are_not_allowed_is_refused() {
+    for extension in [
+        "permessage-deflate; server_max_window_bits=7",
+        "permessage-deflate; server_max_window_bits=16",
+        "permessage-deflate; server_max_window_bits=99999999999999999999",
+        "permessage-deflate; client_max_window_bits",
+        "permessage-deflate; mystery",
+        "permessage-deflate, permessage-deflate",
+        "x-mystery",
+        ";",
+    ] {
+        let server = Scripted::start(move |head| {
+            switching(head, &format!("Sec-WebSocket-Extensions: {extension}\r\n"))
+        })
+        .await;
+        let connecting =
+            ws::connect(server.url()).options(Options::new().deflate(Deflate::default()));
+        let error = within(connecting.into_future()).await.unwrap_err();
+        assert!(matches!(error, ConnectError::BadExtension(_)), "{extension}: {error:?}");
+        let head = server.head().await;
+        let offer = crate::ws_client::header(&head, "sec-websocket-extensions").unwrap();
+        assert!(offer.starts_with("permessage-deflate; "), "{offer}");
+    }
+}
+
+#[tokio::test]
+async fn compressed_messages_that_are_evil_end_the_connection_with_an_error() {
+    // Stored blocks of 65,535 zeros: 1.3 MB where 1,000,000 bytes are allowed.
+    let mut block = vec![0, 0xff, 0xff, 0, 0];
+    block.resize(5 + 65_535, 0);
+    let blocks = block.repeat(20);
+    let mut bomb = vec![0xc2, 127];
+    bomb.extend((blocks.len() as u64).to_be_bytes());
+    bomb.extend(blocks);
+    for (frame, code) in [
+        (bomb, CloseCode::TOO_BIG),
+        (b"\xc1\x03\xff\xff\xff".to_vec(), CloseCode::INVALID_DATA),
+        (b"\xc9\x00".to_vec(), CloseCode::PROTOCOL),
+    ] {
+        let server = Scripted::start(move |head| {
+            let mut answer =
+                switching(head, "Sec-WebSocket-Extensions: permessage-deflate\r\n").into_bytes();
+            answer.extend(frame);
+            answer
+        })
+        .await;
+        let connecting =
+            ws::connect(server.url()).options(Options::new().deflate(Deflate::default()));
+        let mut socket = within(connecting.into_future()).await.unwrap();
+        let error = within(socket.recv()).await.unwrap_err();
+        let ws::Error::Protocol(error) = error else { panic!("{error:?}") };
+        assert_eq!(error.close_code(), code);
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_message_that_was_not_agreed_on_is_refused() {
+    let server = Scripted::start(|head| {
+        let mut answer = switching(head, "").into_bytes();
+        answer.extend(b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00");
+        answer
+    })
+    .await;
+    let connecting = ws::connect(server.url()).options(Options::new().deflate(Deflate::default()));
+    let mut socket = within(connecting.into_future()).await.unwrap();
+    let error = within(socket.recv()).await.unwrap_err();
+    assert!(matches!(error, ws::Error::Protocol(ws::PeerError::ReservedBit)), "{error:?}");
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use switchboard::Handshake;
-use switchboard::ws::{self, CloseCode, Closed, Event, Message, Options, WebSocket};
+use switchboard::ws::{self, CloseCode, Closed, Deflate, Event, Message, Options, WebSocket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -45,6 +45,33 @@ async fn messages_of_every_size_come_back_whole_and_in_order() {
         assert!(message == expected, "{} bytes, not {}", message.len(), expected.len());
     }
     within(sending).await.unwrap();
+}
+
+#[tokio::test]
+async fn compressed_messages_come_back_whole_whatever_was_agreed_on() {
+    let plain = Deflate { threshold: 0, ..Deflate::default() };
+    let takeover =
+        Deflate { server_no_context_takeover: false, client_no_context_takeover: false, ..plain };
+    let narrow =
+        Deflate { server_max_window_bits: 9, client_max_window_bits: 10, level: 9, ..takeover };
+    for (ours, theirs) in [
+        (plain, plain),
+        (takeover, takeover),
+        (narrow, takeover),
+        (plain, narrow),
+        (takeover, plain),
+    ] {
+        let server = ws::Server::with_options(Options::new().deflate(theirs), echo);
+        let (address, _guard) = serve(&server).await;
+        let connecting =
+            ws::connect(format!("ws://{address}/")).options(Options::new().deflate(ours));
+        let mut socket = within(connecting.into_future()).await.unwrap();
+        for n in 0..20 {
+            let text = format!("message {n} ").repeat(1 + n * n * 10);
+            socket.send_text(&text).unwrap();
+            assert!(within(socket.recv()).await.unwrap() == Some(text.into()), "{ours:?} {n}");
+        }
+    }
 }
 
 #[tokio::test]

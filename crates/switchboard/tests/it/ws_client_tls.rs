@@ -107,7 +107,7 @@ async fn start(tls: impl Into<Tls>) -> Running {
         stream.write_all(switching(&head, "").as_bytes()).await?;
         stream.write_all(b"\x81\x05hello").await?;
         // The client's goodbye.
-        let _some = stream.read(&mut [0; 1024]).await?;
+        stream.read_u8().await?;
         Ok(alpn)
     });
     Running { port, served }
@@ -163,7 +163,9 @@ async fn a_configuration_that_offers_http2_is_made_to_offer_http1() {
     let server = start(authority.sign_for(&["localhost"])).await;
     let mut config = Arc::unwrap_or_clone(authority.trusted());
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    server.connect("localhost", Some(Arc::new(config))).await.unwrap();
+    drop(server.connect("localhost", Some(Arc::new(config))).await.unwrap());
+    let alpn = within(server.served).await.unwrap().unwrap();
+    assert_eq!(alpn.as_deref(), Some(&b"http/1.1"[..]));
 }
 
 #[tokio::test]

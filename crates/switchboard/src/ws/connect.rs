@@ -16,6 +16,7 @@ mod tls;
 mod url;
 
 use std::collections::HashSet;
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,7 +79,7 @@ pub fn connect(url: impl Into<String>) -> Connect {
 /// A connection to be: made by [`connect`], opened by `.await`.
 ///
 /// Dropping the future that comes of it gives up whatever was begun.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "nothing happens until it is awaited"]
 pub struct Connect {
     url: String,
@@ -221,6 +222,13 @@ fn opened(answer: Answer, offer: &Offer, options: Options) -> Result<WebSocket, 
             let agreed = Agreed { protocol, deflate: accepted.agreement };
             Ok(open_client(io.into(), mask_key, &agreed, &options))
         }
+    }
+}
+
+/// URLs and headers carry passwords and tokens, which have no place in a log.
+impl fmt::Debug for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connect").finish_non_exhaustive()
     }
 }
 

@@ -277,3 +277,11 @@ async fn a_connect_that_is_dropped_ends_its_connection() {
     connecting.abort();
     assert_eq!(within(stream.read(&mut [0; 1])).await.unwrap_or(0), 0);
 }
+
+#[test]
+fn what_is_logged_about_a_connect_holds_no_secret() {
+    let connecting = ws::connect("ws://user:secret@127.0.0.1:1/?token=secret")
+        .header("authorization", "Bearer secret")
+        .proxy("http://user:secret@127.0.0.1:1");
+    assert!(!format!("{connecting:?}").contains("secret"));
+}

@@ -149,7 +149,7 @@ impl Opcode {
     }
 }
 
-const FIN: u8 = 0b1000_0000;
+pub(crate) const FIN: u8 = 0b1000_0000;
 const RSV1: u8 = 0b0100_0000;
 const RSV2: u8 = 0b0010_0000;
 const RSV3: u8 = 0b0001_0000;

@@ -54,7 +54,7 @@ pub mod deflate;
 pub mod handshake;
 
 pub use close::CloseCode;
-pub use connection::{Connection, Role};
+pub use connection::{Connection, Role, Whole};
 pub use error::{CloseTimeout, PeerError};
 pub use event::Event;
 pub use header::{FrameHeader, Opcode};

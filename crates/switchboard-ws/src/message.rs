@@ -5,6 +5,7 @@
 //! Spec: RFC 6455, sections 5.2 (layout) and 5.6 (data frames).
 
 use crate::close::{self, CONTROL_BYTES_MAX};
+use crate::header::FIN;
 use crate::{CloseCode, FrameHeader, Opcode, mask};
 
 /// A message that the application sends.
@@ -108,6 +109,14 @@ pub(crate) fn write_frame(
 ) {
     // One growth at most, whatever the parts are.
     output.reserve(FrameHeader::BYTES_MAX + payload.len());
+    if key.is_none()
+        && let len @ ..=125 = payload.len()
+    {
+        // The most usual header, without a look at the others.
+        output.extend_from_slice(&[FIN | opcode as u8, len as u8]);
+        output.extend_from_slice(payload);
+        return;
+    }
     let payload_len = payload.len() as u64;
     FrameHeader { fin: true, rsv1: false, opcode, mask: key, payload_len }.encode(output);
     let start = output.len();

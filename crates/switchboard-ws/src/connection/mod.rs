@@ -8,6 +8,8 @@
 
 mod receive;
 
+pub use receive::Whole;
+
 use std::time::{Duration, Instant};
 
 use crate::assembly::Assembly;

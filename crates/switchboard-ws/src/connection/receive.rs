@@ -66,6 +66,43 @@ impl Connection {
         self.receive_piecewise(input, now, output)
     }
 
+    /// The usual case of [`receive`](Self::receive), for callers who want to know where the payload
+    /// stands: a whole, uncompressed message in one frame at the front of `input`, which it unmasks
+    /// in place. `None` says nothing and leaves `input` as it was: call
+    /// [`receive`](Self::receive).
+    ///
+    /// ```
+    /// use switchboard_ws::{Connection, Limits, Role, Whole};
+    ///
+    /// let mut connection = Connection::new(Role::Server, Limits::default());
+    /// let mut bytes = *b"\x82\x82\x01\x01\x01\x01ab\x89";
+    /// let whole = Whole { is_text: false, start: 6, end: 8 };
+    /// assert_eq!(connection.receive_whole(&mut bytes), Some(whole));
+    /// assert_eq!(bytes[6..8], *b"`c");
+    /// ```
+    #[inline]
+    pub fn receive_whole(&mut self, input: &mut [u8]) -> Option<Whole> {
+        if !self.is_between_messages {
+            return None;
+        }
+        let len = input.len();
+        let mut rest = &mut *input;
+        let (is_text, payload) = self.whole_message(&mut rest)?;
+        let payload_len = payload.len();
+        let is_valid = !is_text || simdutf8::basic::from_utf8(payload).is_ok();
+        let end = len - rest.len();
+        let start = end - payload_len;
+        if !is_valid {
+            // The careful path finds the error, in the bytes as they came.
+            let (header, payload) = input.get_mut(..end)?.split_at_mut_checked(start)?;
+            if self.expects_masked() {
+                mask::apply(*header.last_chunk()?, payload);
+            }
+            return None;
+        }
+        Some(Whole { is_text, start, end })
+    }
+
     /// The usual case: the next bytes of `input` are a whole, unfragmented message. Gives its
     /// payload, unmasked, or leaves everything to the careful path, errors included.
     #[inline]
@@ -345,3 +382,15 @@ fn borrowed(is_text: bool, payload: &[u8]) -> Result<Event<'_>, PeerError> {
 
 const FIN_TEXT: u8 = 0x81;
 const FIN_BINARY: u8 = 0x82;
+
+/// Where a message stands in the input of [`Connection::receive_whole`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs, reason = "a message that stands somewhere has nothing more")]
+pub struct Whole {
+    /// Whether it is text, which is UTF-8 then.
+    pub is_text: bool,
+    /// Where the payload begins.
+    pub start: usize,
+    /// Where the payload ends, and the frame with it.
+    pub end: usize,
+}

@@ -107,6 +107,12 @@ impl Driver {
         shared.within_turn(|| {
             self.run_handler(cx);
             self.receive(cx);
+            // Usually whoever receives has written everything before it waited.
+            let is_open = matches!(self.phase, Phase::Open);
+            if is_open && shared.is_calm() && shared.outbox().rest(false) {
+                self.progress_by = None;
+                return;
+            }
             loop {
                 let blocked = self.write(cx);
                 if shared.outbox().rest(blocked) {

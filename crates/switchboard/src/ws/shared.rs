@@ -1,7 +1,8 @@
 //! What the task of a connection, its receiving half and its senders share.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
+use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -30,6 +31,10 @@ pub(super) struct Shared {
     protocol: Option<Box<str>>,
     /// If messages are compressed.
     deflating: Option<Box<Deflating>>,
+    /// Nothing more may be sent.
+    is_sealed: AtomicBool,
+    /// The peer takes no more for now.
+    is_blocked: AtomicBool,
     /// The clock wants the task.
     rang: AtomicBool,
     /// The peer has sent something since the task last asked.
@@ -107,6 +112,8 @@ impl Shared {
             mask_key,
             protocol: agreed.protocol.map(Into::into),
             deflating,
+            is_sealed: AtomicBool::new(false),
+            is_blocked: AtomicBool::new(false),
             rang: AtomicBool::new(false),
             heard: AtomicBool::new(false),
             waits_for_peer: AtomicBool::new(false),
@@ -139,6 +146,7 @@ impl Shared {
         };
         let payload_len = payload.len() as u64;
         let header = floor::FrameHeader { fin: true, rsv1: false, opcode, mask: None, payload_len };
+        self.spill();
         sent(self.outbox.push_frame(|output| header.encode(output), payload))
     }
 
@@ -148,10 +156,44 @@ impl Shared {
         {
             return self.send_compressed(deflating, message);
         }
-        sent(self.outbox.push_frames_with(|output| match self.mask_key {
+        self.append(|output| match self.mask_key {
             None => floor::encode(message, output),
             Some(mask_key) => floor::encode_masked(message, mask_key(), output),
-        }))
+        })
+    }
+
+    /// Queues a small frame, which `write` writes.
+    ///
+    /// Within the task's own turn it goes into the thread's buffer, without a lock: everything
+    /// there leaves in the write that ends the turn.
+    fn append(&self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Error> {
+        if !self.is_current() {
+            return sent(self.outbox.push_frames_with(write));
+        }
+        if self.is_sealed.load(Ordering::Acquire) {
+            return Err(Error::Closed);
+        }
+        let len = FRAMES.with_borrow_mut(|frames| {
+            write(frames);
+            frames.len()
+        });
+        if COPY_TOGETHER_BYTES <= len {
+            self.spill();
+        }
+        Ok(())
+    }
+
+    /// Moves what the turn has sent so far into the outbox, so that something else may follow it.
+    fn spill(&self) {
+        if self.is_current() {
+            FRAMES.with_borrow_mut(|frames| {
+                if !frames.is_empty() {
+                    // Refused when another task has closed the connection meanwhile.
+                    self.outbox.push_frames_with(|output| output.extend_from_slice(frames));
+                    frames.clear();
+                }
+            });
+        }
     }
 
     fn send_compressed(
@@ -163,7 +205,7 @@ impl Shared {
         let mut frame = Lent::borrow();
         let mut compressor = lock(&deflating.compressor);
         compressor.write_frame(message, key, &mut frame.0);
-        sent(self.outbox.push_frames_with(|output| output.extend_from_slice(&frame.0)))
+        self.append(|output| output.extend_from_slice(&frame.0))
     }
 
     pub(super) fn send_prepared(&self, prepared: &Prepared) -> Result<(), Error> {
@@ -174,19 +216,26 @@ impl Shared {
         };
         let Some(frame) = frame else { return self.send_copy(prepared.message().borrowed()) };
         if frame.len() < SHARE_BYTES_MIN {
-            return sent(self.outbox.push_frames_with(|output| output.extend_from_slice(frame)));
+            return self.append(|output| output.extend_from_slice(frame));
         }
+        self.spill();
         sent(self.outbox.push_frames(frame.clone()))
     }
 
     pub(super) fn ping(&self, payload: &[u8]) -> Result<(), Error> {
         let key = self.mask_key.map(|it| it());
-        sent(self.outbox.push_frames_with(|output| floor::encode_ping(payload, key, output)))
+        self.append(|output| floor::encode_ping(payload, key, output))
     }
 
     pub(super) fn close(&self, code: Option<CloseCode>, reason: &str) {
         let key = self.mask_key.map(|it| it());
-        self.outbox.push_last(|output| floor::encode_close(code, reason, key, output));
+        self.push_last(|output| floor::encode_close(code, reason, key, output));
+    }
+
+    fn push_last(&self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.spill();
+        self.outbox.push_last(write);
+        self.is_sealed.store(true, Ordering::Release);
     }
 
     pub(super) async fn ready(&self) -> Result<(), Error> {
@@ -206,9 +255,9 @@ impl Shared {
         let write = |output: &mut Vec<u8>| output.extend_from_slice(replies);
         // Refused after our own close frame: nothing may follow that.
         if is_last {
-            self.outbox.push_last(write);
+            self.push_last(write);
         } else {
-            self.outbox.push_frames_with(write);
+            self.append(write).ok();
         }
     }
 
@@ -311,12 +360,14 @@ impl Shared {
         lock(&self.state).failure.get_or_insert(error);
         self.has_failed.store(true, Ordering::Release);
         self.outbox.close();
+        self.is_sealed.store(true, Ordering::Release);
         self.command(Command::Failed);
     }
 
     /// The stream is not needed any more.
     pub(super) fn end(&self) {
         self.outbox.close();
+        self.is_sealed.store(true, Ordering::Release);
         drop(lock(&self.writer).take());
         self.wake_receiver();
     }
@@ -354,18 +405,33 @@ impl Shared {
         self.heard.swap(false, Ordering::Relaxed) || !self.waits_for_peer.load(Ordering::Relaxed)
     }
 
-    /// Writes what waits.
+    /// Whether the task has nothing to write and nothing to end.
+    pub(super) fn is_calm(&self) -> bool {
+        !self.is_sealed.load(Ordering::Acquire)
+            && !self.is_blocked.load(Ordering::Relaxed)
+            && FRAMES.with_borrow(Vec::is_empty)
+    }
+
+    /// Writes what waits. Only within the task's turn.
     pub(super) fn flush(&self, cx: &mut Context<'_>) -> Result<Flush, Error> {
         let mut writer = lock(&self.writer);
         let Some(writer) = &mut *writer else { return Ok(Flush::default()) };
-        let (mut waiting_bytes, is_closed) = self.outbox.take_chunks(&mut writer.writing.chunks);
+        let (mut waiting_bytes, mut is_closed) =
+            self.outbox.take_chunks(&mut writer.writing.chunks);
         if waiting_bytes == 0 && writer.is_flushed() {
-            return Ok(Flush { is_closed, ..Flush::default() });
+            let (bytes, all) = FRAMES.with_borrow_mut(|frames| writer.poll_write(frames, cx))?;
+            if all {
+                self.is_blocked.store(false, Ordering::Relaxed);
+                return Ok(Flush { bytes, is_closed, ..Flush::default() });
+            }
         }
+        self.spill();
+        (waiting_bytes, is_closed) = self.outbox.take_chunks(&mut writer.writing.chunks);
         let flushed = writer.poll_flush(cx)?;
         if flushed.bytes != 0 {
             waiting_bytes = self.outbox.written(flushed.bytes);
         }
+        self.is_blocked.store(!flushed.all, Ordering::Relaxed);
         let flush = Flush { bytes: flushed.bytes, blocked: !flushed.all, waiting_bytes, is_closed };
         if flush.room() == Room::Plenty && self.waits_for_room.load(Ordering::Relaxed) {
             self.waits_for_room.store(false, Ordering::Relaxed);
@@ -381,7 +447,10 @@ impl Shared {
 
     /// Runs `turn`, which is a part of this connection's task.
     pub(super) fn within_turn<T>(self: &Arc<Self>, turn: impl FnOnce() -> T) -> T {
-        let _current = Current(CURRENT.replace(Arc::as_ptr(self)));
+        let current = CURRENT.replace(Arc::as_ptr(self));
+        // A turn within another one has a buffer of its own.
+        let frames = if current.is_null() { Vec::new() } else { FRAMES.take() };
+        let _outer = Outer { current, frames };
         turn()
     }
 
@@ -445,14 +514,25 @@ fn sent(was_accepted: bool) -> Result<(), Error> {
 thread_local! {
     /// The connection whose task runs on this thread. Only ever compared.
     static CURRENT: Cell<*const Shared> = const { Cell::new(ptr::null()) };
+    /// What that task has sent and not yet written.
+    static FRAMES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Puts back what was current before.
-struct Current(*const Shared);
+struct Outer {
+    current: *const Shared,
+    frames: Vec<u8>,
+}
 
-impl Drop for Current {
+impl Drop for Outer {
     fn drop(&mut self) {
-        CURRENT.set(self.0);
+        CURRENT.set(self.current);
+        if self.current.is_null() {
+            // The buffer serves the next turn. What is left in it can be sent no more.
+            FRAMES.with_borrow_mut(Vec::clear);
+        } else {
+            FRAMES.set(mem::take(&mut self.frames));
+        }
     }
 }
 

@@ -180,6 +180,11 @@ impl Receiver {
     ///
     /// See [`WebSocket::recv`].
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
+        if let Some(reading) = &mut self.reading
+            && let Some(message) = reading.next_whole()
+        {
+            return Ok(Some(message));
+        }
         loop {
             match self.next_event().await? {
                 Event::Message(message) => return Ok(Some(message)),

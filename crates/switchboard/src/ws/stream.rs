@@ -70,6 +70,27 @@ impl ReadHalf {
 }
 
 impl Writer {
+    /// Writes `bytes`, before which nothing waits, and forgets what was written. Says how much that
+    /// was, and whether it was everything.
+    pub(super) fn poll_write(
+        &mut self,
+        bytes: &mut Vec<u8>,
+        cx: &mut Context<'_>,
+    ) -> io::Result<(usize, bool)> {
+        if bytes.is_empty() {
+            return Ok((0, true));
+        }
+        let WriteHalf::Tcp(half) = &mut self.half else { return Ok((0, false)) };
+        let written = match Pin::new(half).poll_write(cx, bytes) {
+            Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+            Poll::Ready(written) => written?,
+            Poll::Pending => return Ok((0, false)),
+        };
+        let all = written == bytes.len();
+        bytes.drain(..written);
+        Ok((written, all))
+    }
+
     /// Writes what waits.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> io::Result<Flushed> {
         match &mut self.half {

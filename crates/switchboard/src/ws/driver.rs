@@ -348,8 +348,8 @@ mod tests {
     /// driver above 152 bytes tokio's task needs another 128.
     #[test]
     fn a_connection_is_small() {
-        assert!(size_of::<Driver>() <= 152, "{}", size_of::<Driver>());
-        assert!(size_of::<Shared>() <= 232, "{}", size_of::<Shared>());
-        assert!(size_of::<Reading>() <= 256, "{}", size_of::<Reading>());
+        assert!(size_of::<Driver>() <= 144, "{}", size_of::<Driver>());
+        assert!(size_of::<Shared>() <= 208, "{}", size_of::<Shared>());
+        assert!(size_of::<Reading>() <= 192, "{}", size_of::<Reading>());
     }
 }

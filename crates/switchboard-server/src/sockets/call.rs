@@ -3,7 +3,6 @@
 //! The same for both doors. What differs between them is how a socket listens ([`Line`]) and how
 //! an event comes by name ([`Events`]).
 
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -147,13 +146,15 @@ pub(super) async fn answer<T, R, E, F>(
     work: impl FnOnce(Call, T) -> F,
 ) -> Reply<R>
 where
-    E: fmt::Display,
+    E: std::error::Error,
     F: Future<Output = Result<R, Error>>,
 {
     let answer = match (call.allow(kind), request) {
         (Err(error), _) => Err(error),
         (_, Err(error)) => {
-            let reason = format!("does not have the form it should: {error}");
+            // What the library says around the cause, we say in our own words.
+            let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+            let reason = format!("does not have the form it should: {cause}");
             Err(Error::Invalid(Invalid { field: "data", reason }))
         }
         (Ok(()), Ok(request)) => work(call, request).await,

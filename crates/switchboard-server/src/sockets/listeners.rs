@@ -53,6 +53,13 @@ impl Listeners {
         }
     }
 
+    /// Whether there is nobody, and nothing is left of anybody.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        let known = self.lock();
+        known.tabs.is_empty() && known.channels.is_empty()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -241,3 +241,45 @@ const AUTH: &str = "auth";
 const UNAUTHORIZED: &str = "unauthorized";
 /// The largest integer that JavaScript, and so most JSON, has exactly.
 const ID_MAX: u64 = (1 << 53) - 1;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use tokio::net::TcpListener;
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::rooms::{GuestName, live};
+    use crate::store::Store;
+
+    #[tokio::test]
+    async fn whoever_has_gone_is_forgotten() {
+        let (dir, limits) = (tempfile::tempdir().unwrap(), Limits::default());
+        let (announcements, mut feed) = live();
+        tokio::spawn(async move { while feed.next().await.is_some() {} });
+        let store = Store::open(dir.path(), &limits).unwrap();
+        let rooms = Rooms::new(store, announcements, limits.clone());
+        let (_, token) = rooms.new_guest(GuestName::parse("Ada").unwrap()).await.unwrap();
+
+        let listeners = Listeners::default();
+        let server = plain_server(&rooms, &limits, &listeners);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let stopped = async { stopped.await.unwrap_or_default() };
+        let served = tokio::spawn(ws::serve(listener, server, stopped));
+
+        let mut socket = ws::connect(format!("ws://{address}/")).await.unwrap();
+        let auth = json!({ "event": "auth", "data": { "token": token.reveal() } });
+        socket.send(auth.to_string()).unwrap();
+        socket.send(r#"{"id":1,"event":"room:enter","data":{"room":"lobby"}}"#).unwrap();
+        let answer = socket.recv().await.unwrap().unwrap();
+        let answer: Value = serde_json::from_str(answer.as_text().unwrap()).unwrap();
+        assert_eq!((&answer["id"], &answer["ok"]), (&json!(1), &json!(true)), "{answer}");
+        assert!(!listeners.is_empty());
+        drop(stop);
+        assert_eq!(socket.recv().await.unwrap(), None);
+        served.await.unwrap().unwrap();
+        assert!(listeners.is_empty());
+    }
+}

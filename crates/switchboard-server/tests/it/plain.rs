@@ -227,7 +227,7 @@ async fn a_new_name_and_typing_reach_others_and_not_who_did_it() {
     let mut watcher = Plain::enter(&bob, "lobby").await;
     let mut here = Plain::enter(&ada, "lobby").await;
     let (mut there, mut tab) = (Plain::of(&ada).await, Tab::of(&ada).await);
-    here.tell("typing", json!({ "room": "lobby", "typing": true }));
+    here.tell("typing", &json!({ "room": "lobby", "typing": true }));
     assert_eq!(watcher.hear("typing").await["member"]["id"], ada.id);
     let renamed = here.ask("me:rename", json!({ "name": "Countess" })).await;
     assert_eq!(there.hear("me").await, renamed["me"]);
@@ -245,11 +245,11 @@ async fn what_is_no_event_is_404_and_nobody_is_told_who_did_not_ask() {
     let mut plain = Plain::enter(&ada, "lobby").await;
     plain.hear("presence").await;
     for event in ["message:new", "presence", "nonsense", ""] {
-        plain.tell(event, json!({ "room": "lobby" }));
+        plain.tell(event, &json!({ "room": "lobby" }));
         plain.fail(event, json!({ "room": "lobby" }), 404).await;
     }
     plain.fail("auth", json!({ "token": ada.token }), 409).await;
-    plain.tell("rooms", json!({}));
+    plain.tell("rooms", &json!({}));
     assert_eq!(plain.request("rooms", json!({})).await["ok"], true);
     // Of all this nothing was answered that was not asked for.
     ada.say("x").await;

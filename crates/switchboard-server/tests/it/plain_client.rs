@@ -35,7 +35,7 @@ impl Plain {
         plain
     }
 
-    pub(crate) fn tell(&self, event: &str, data: Value) {
+    pub(crate) fn tell(&self, event: &str, data: &Value) {
         self.socket.send(json!({ "event": event, "data": data }).to_string()).unwrap();
     }
 

@@ -24,3 +24,29 @@ impl Default for Limits {
         }
     }
 }
+
+/// The same in half of the space, for each connection has them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Compact {
+    pub(crate) message_bytes_max: usize,
+    pub(crate) fragments_max: u32,
+    /// 49 days at most, which is as good as for ever.
+    close_timeout_ms: u32,
+}
+
+impl Compact {
+    pub(crate) fn close_timeout(self) -> Duration {
+        Duration::from_millis(self.close_timeout_ms.into())
+    }
+}
+
+impl From<Limits> for Compact {
+    fn from(limits: Limits) -> Self {
+        let close_timeout_ms = limits.close_timeout.as_millis();
+        Self {
+            message_bytes_max: limits.message_bytes_max,
+            fragments_max: limits.fragments_max,
+            close_timeout_ms: u32::try_from(close_timeout_ms).unwrap_or(u32::MAX),
+        }
+    }
+}

@@ -45,7 +45,9 @@ struct Inner<C> {
     bytes: usize,
     phase: Phase,
     waker: Option<Waker>,
-    commands: Vec<C>,
+    /// Rarely any, so they stand apart.
+    #[expect(clippy::box_collection, reason = "an idle connection should be small")]
+    commands: Option<Box<Vec<C>>>,
     ready: Option<Arc<Notify>>,
 }
 
@@ -102,14 +104,8 @@ impl<C> Outbox<C> {
     }
 
     fn new(queue: Queue) -> Self {
-        let inner = Inner {
-            queue,
-            bytes: 0,
-            phase: Phase::Idle,
-            waker: None,
-            commands: Vec::new(),
-            ready: None,
-        };
+        let inner =
+            Inner { queue, bytes: 0, phase: Phase::Idle, waker: None, commands: None, ready: None };
         Self { inner: Mutex::new(inner) }
     }
 }
@@ -197,7 +193,7 @@ impl<C: Overflow> Outbox<C> {
             let len = push(&mut inner.queue);
             inner.bytes += len;
             if HARD_BYTES < inner.bytes && !was_empty {
-                inner.commands.push(C::slow_consumer());
+                inner.commands.get_or_insert_default().push(C::slow_consumer());
                 inner.give_up();
             }
             if inner.phase == Phase::Blocked { None } else { inner.wake_up() }
@@ -215,7 +211,7 @@ impl<C: Overflow> Outbox<C> {
             if inner.phase == Phase::Closed && inner.waker.is_none() {
                 return Err(command);
             }
-            inner.commands.push(command);
+            inner.commands.get_or_insert_default().push(command);
             inner.wake_up()
         };
         if let Some(waker) = waker {
@@ -232,8 +228,8 @@ impl<C: Overflow> Outbox<C> {
         }
     }
 
-    /// The task's turn begins. Fills `commands` with what was asked meanwhile.
-    pub(crate) fn begin(&self, waker: &Waker, commands: &mut Vec<C>) {
+    /// The task's turn begins. Gives what was asked meanwhile.
+    pub(crate) fn begin(&self, waker: &Waker) -> Vec<C> {
         let mut inner = lock(&self.inner);
         if inner.phase != Phase::Closed {
             inner.phase = Phase::Awake;
@@ -241,7 +237,7 @@ impl<C: Overflow> Outbox<C> {
         if !inner.waker.as_ref().is_some_and(|it| it.will_wake(waker)) {
             inner.waker = Some(waker.clone());
         }
-        std::mem::swap(&mut inner.commands, commands);
+        inner.commands.take().map_or_else(Vec::new, |it| *it)
     }
 
     /// The task's turn ends, unless something came in: then `false`, and it must go on.
@@ -249,7 +245,7 @@ impl<C: Overflow> Outbox<C> {
     /// A task that is `blocked` waits for its transport, so that a filled queue is no reason.
     pub(crate) fn rest(&self, blocked: bool) -> bool {
         let mut inner = lock(&self.inner);
-        if !inner.commands.is_empty() || (!blocked && !inner.queue.is_empty()) {
+        if inner.commands.is_some() || (!blocked && !inner.queue.is_empty()) {
             return false;
         }
         if inner.phase == Phase::Awake {
@@ -318,6 +314,12 @@ impl<C: Overflow> Outbox<C> {
         inner.bytes
     }
 
+    /// How many bytes wait, and whether they are the last.
+    pub(crate) fn waiting(&self) -> (usize, bool) {
+        let inner = lock(&self.inner);
+        (inner.bytes, inner.phase == Phase::Closed)
+    }
+
     /// Whether the task waits for its transport to take bytes.
     pub(crate) fn is_blocked(&self) -> bool {
         lock(&self.inner).phase == Phase::Blocked
@@ -348,7 +350,7 @@ impl<C: Overflow> Outbox<C> {
         let mut inner = lock(&self.inner);
         inner.give_up();
         inner.waker = None;
-        std::mem::take(&mut inner.commands)
+        inner.commands.take().map_or_else(Vec::new, |it| *it)
     }
 
     /// Ready once fewer than [`SOFT_BYTES`] wait, or the connection is closed.

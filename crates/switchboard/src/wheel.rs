@@ -113,6 +113,16 @@ impl Timer {
         self.exact.is_some()
     }
 
+    /// The wheel has rung, so that the connection stands in it no more.
+    pub(crate) fn has_rung(&mut self) {
+        self.scheduled = None;
+    }
+
+    /// Whether the wheel, which has not rung yet, will do so in time for `deadline`.
+    pub(crate) fn is_set_for(&self, deadline: Instant) -> bool {
+        self.exact.is_none() && self.scheduled.is_some_and(|it| it <= deadline + SLOT)
+    }
+
     /// Whether the wheel will wake the task for `deadline`.
     fn is_early_enough(&self, deadline: Instant, now: Instant) -> bool {
         self.scheduled.is_some_and(|it| now < it && it <= deadline + SLOT)

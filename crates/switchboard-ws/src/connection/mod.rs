@@ -17,6 +17,7 @@ use crate::close::CONTROL_BYTES_MAX;
 use crate::control::ControlPayload;
 use crate::deflate::{Agreement, Compressor, Deflation, Inflation};
 use crate::frame::Frame;
+use crate::limits::Compact;
 use crate::message::{encode_close, write_frame};
 use crate::pace::Pace;
 use crate::{CloseCode, CloseTimeout, FrameHeader, Limits, Message, Opcode};
@@ -34,7 +35,8 @@ pub enum Role {
     Server,
 }
 
-/// The state of one connection.
+/// The state of one connection. It is small, because most connections are idle most of the time:
+/// what only a frame in pieces needs stands apart.
 ///
 /// Bytes that arrived are consumed from the front of the caller's `input`; bytes to write are
 /// appended to the caller's `output`. An idle connection owns no buffer, and unless context takeover
@@ -42,14 +44,14 @@ pub enum Role {
 #[derive(Debug)]
 pub struct Connection {
     role: Role,
-    limits: Limits,
+    limits: Compact,
     /// Neither a header nor a frame nor a message is under way, and the peer may send more.
     is_between_messages: bool,
     phase: Phase,
     /// How much of `header` has arrived.
     header_len: u8,
     header: [u8; FrameHeader::BYTES_MAX],
-    frame: Option<Frame>,
+    frame: Option<Box<Frame>>,
     /// Frames of the message under way.
     fragments: u32,
     assembly: Assembly,
@@ -58,7 +60,8 @@ pub struct Connection {
     /// The pong that waits for [`release_pong`](Self::release_pong).
     pong: Option<Box<ControlPayload>>,
     is_holding_pongs: bool,
-    pace: Pace,
+    /// Once there was a control frame.
+    pace: Option<Box<Pace>>,
     /// While open: when the message under way is too slow. Later: when the end takes too long.
     deadline: Option<Instant>,
     /// permessage-deflate, if it was agreed.
@@ -71,7 +74,7 @@ impl Connection {
     pub fn new(role: Role, limits: Limits) -> Self {
         Self {
             role,
-            limits,
+            limits: limits.into(),
             is_between_messages: true,
             phase: Phase::Open,
             header_len: 0,
@@ -82,7 +85,7 @@ impl Connection {
             control: None,
             pong: None,
             is_holding_pongs: false,
-            pace: Pace::default(),
+            pace: None,
             deadline: None,
             deflate: None,
         }
@@ -136,7 +139,7 @@ impl Connection {
     pub fn ping(&mut self, payload: &[u8], output: &mut Vec<u8>) {
         if self.phase == Phase::Open {
             let payload = payload.get(..CONTROL_BYTES_MAX).unwrap_or(payload);
-            self.pace.expect_one();
+            self.pace.get_or_insert_default().expect_one();
             write_frame(Opcode::Ping, self.mask_key(), payload, output);
         }
     }
@@ -154,7 +157,7 @@ impl Connection {
     ) {
         if self.phase == Phase::Open {
             self.phase = Phase::Closing;
-            self.deadline = now.checked_add(self.limits.close_timeout);
+            self.deadline = now.checked_add(self.limits.close_timeout());
             encode_close(code, reason, self.mask_key(), output);
         }
     }

@@ -174,7 +174,7 @@ impl Connection {
         }
         while !input.is_empty() {
             let frame = match self.frame.take() {
-                Some(frame) => frame,
+                Some(frame) => *frame,
                 None => match self.read_header(input)? {
                     Some(header) => self.begin_frame(header, now)?,
                     None => break,
@@ -222,7 +222,7 @@ impl Connection {
         }
         self.check_order(header)?;
         if matches!(header.opcode, Opcode::Ping | Opcode::Pong) {
-            self.pace.count(now)?;
+            self.pace.get_or_insert_default().count(now)?;
         }
         let room = if header.opcode.is_control() { CONTROL_BYTES_MAX } else { self.room() };
         let remaining = usize::try_from(header.payload_len)
@@ -303,7 +303,7 @@ impl Connection {
         }
         self.note_progress(payload.len(), now);
         if 0 < frame.remaining {
-            self.frame = Some(frame);
+            self.frame = Some(Box::new(frame));
         }
         Ok(None)
     }
@@ -322,7 +322,7 @@ impl Connection {
                 Some(control) => control.push(piece),
                 None => self.control = Some(Box::new(ControlPayload::new(piece))),
             }
-            self.frame = Some(frame);
+            self.frame = Some(Box::new(frame));
             return Ok(None);
         }
         let payload = match self.control.take() {

@@ -89,8 +89,7 @@ impl Driver {
 
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let now = Instant::now();
-        let mut commands = Vec::new();
-        self.session.outbox.begin(cx.waker(), &mut commands);
+        let commands = self.session.outbox.begin(cx.waker());
         for command in commands {
             self.obey(command, now, cx);
         }
@@ -110,8 +109,7 @@ impl Driver {
             if self.session.outbox.rest(blocked) {
                 break;
             }
-            let mut commands = Vec::new();
-            self.session.outbox.begin(cx.waker(), &mut commands);
+            let commands = self.session.outbox.begin(cx.waker());
             for command in commands {
                 self.obey(command, now, cx);
             }

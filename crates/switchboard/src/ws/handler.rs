@@ -27,19 +27,23 @@ use crate::Handshake;
 )]
 pub trait Handler<Args>: Clone + Send + Sync + 'static {
     #[doc(hidden)]
-    fn start(self, socket: WebSocket, handshake: Handshake) -> Handling;
+    fn start(self, socket: WebSocket, handshake: Handshake) -> Begun;
 }
+
+/// A handler that has begun.
+#[doc(hidden)]
+#[allow(unnameable_types, reason = "only the library begins handlers")]
+pub struct Begun(pub(super) Handling);
 
 impl<F, Fut> Handler<(WebSocket,)> for F
 where
     F: FnOnce(WebSocket) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output: Outcome> + Send + 'static,
 {
-    fn start(self, socket: WebSocket, handshake: Handshake) -> Handling {
+    fn start(self, socket: WebSocket, handshake: Handshake) -> Begun {
         // Most never look at it again.
         drop(handshake);
-        let handling = self(socket);
-        Box::pin(async move { handling.await.code() })
+        Begun(Box::pin(self(socket)))
     }
 }
 
@@ -48,9 +52,8 @@ where
     F: FnOnce(WebSocket, Handshake) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output: Outcome> + Send + 'static,
 {
-    fn start(self, socket: WebSocket, handshake: Handshake) -> Handling {
-        let handling = self(socket, handshake);
-        Box::pin(async move { handling.await.code() })
+    fn start(self, socket: WebSocket, handshake: Handshake) -> Begun {
+        Begun(Box::pin(self(socket, handshake)))
     }
 }
 

@@ -23,10 +23,8 @@ pub(super) struct Reading {
     machine: floor::Connection,
     /// What a read brought and is not parsed yet. Empty, and without a buffer, between reads.
     input: BytesMut,
-    /// When something came that was not a whole message.
-    now: Instant,
-    /// By when the message under way must have come further, as the task was told.
-    due: Option<Instant>,
+    /// A message may be under way, whose progress is watched.
+    may_be_slow: bool,
     /// Pongs are kept back until the peer takes bytes again.
     holds_pongs: bool,
     is_over: bool,
@@ -39,8 +37,7 @@ impl Reading {
             half,
             machine,
             input: BytesMut::from(early),
-            now: Instant::now(),
-            due: None,
+            may_be_slow: false,
             holds_pongs: false,
             is_over: false,
         }
@@ -148,20 +145,20 @@ impl Reading {
     /// Has the task watch over a message that has begun, and ends the connection when the message
     /// makes too little progress.
     fn mind_slowness(&mut self, shared: &Shared) -> Result<(), Error> {
+        if !self.may_be_slow {
+            return Ok(());
+        }
         let mut last_words = Vec::new();
-        let now = if shared.is_message_due() { Instant::now() } else { self.now };
         // An error means that our close frame was not answered in time, which the task watches.
-        let due = self.machine.tick(now, &mut last_words).unwrap_or_default();
+        let due = self.machine.tick(Instant::now(), &mut last_words).unwrap_or_default();
         if !last_words.is_empty() {
             shared.reply(&last_words, true);
             self.is_over = true;
             shared.peer_is_done(None);
             return Err(Error::TooSlow);
         }
-        if due != self.due {
-            self.due = due;
-            shared.watch_message(due);
-        }
+        self.may_be_slow = due.is_some();
+        shared.watch_message(due);
         Ok(())
     }
 
@@ -188,11 +185,11 @@ impl Reading {
 
     /// Takes one event out of the input, or all of it if that makes no event.
     fn parse(&mut self, shared: &Shared) -> Result<Option<Event>, Error> {
-        self.now = Instant::now();
+        self.may_be_slow = true;
         let arrived = self.input.len();
         let mut replies = Vec::new();
         let mut rest: &mut [u8] = &mut self.input;
-        let received = match self.machine.receive(&mut rest, self.now, &mut replies) {
+        let received = match self.machine.receive(&mut rest, Instant::now(), &mut replies) {
             Ok(None) => Ok(None),
             Ok(Some(event)) => Ok(Some(Found::from(event))),
             Err(error) => Err(error),

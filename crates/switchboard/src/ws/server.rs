@@ -15,8 +15,8 @@ use http_body_util::Full;
 use switchboard_ws::{CloseCode, Connection, Role, deflate};
 use tokio::net::TcpListener;
 
-use super::driver::{Driver, Handling};
-use super::handler::Handler;
+use super::driver::Driver;
+use super::handler::{Begun, Handler};
 use super::hub::Hub;
 use super::reading::Reading;
 use super::shared::{Agreed, Shared};
@@ -26,7 +26,7 @@ use crate::http::upgrade::{ByteStream, Upgrade};
 use crate::{Handshake, PeerAddress, Serve};
 
 type Answer = Response<Full<Bytes>>;
-type Erased = Arc<dyn Fn(WebSocket, Handshake) -> Handling + Send + Sync>;
+type Erased = Arc<dyn Fn(WebSocket, Handshake) -> Begun + Send + Sync>;
 
 /// Turns requests into WebSockets.
 ///
@@ -80,7 +80,7 @@ impl Acceptor {
     fn accept<B>(
         &self,
         request: Request<B>,
-        start: impl FnOnce(WebSocket, Handshake) -> Handling + Send + 'static,
+        start: impl FnOnce(WebSocket, Handshake) -> Begun + Send + 'static,
     ) -> Answer {
         let (mut parts, _no_body) = request.into_parts();
         let upgrade = match Upgrade::take(&mut parts) {
@@ -112,7 +112,7 @@ impl Acceptor {
                 let (shared, socket) = open(stream, Role::Server, &agreed, &options);
                 let driver = Driver::new(shared, options);
                 // A task of its own, which is as small as it can be.
-                tokio::spawn(driver.serving(hub, start(socket, handshake)));
+                tokio::spawn(driver.serving(hub, start(socket, handshake).0));
             }
         });
         response

@@ -44,10 +44,9 @@ pub(super) struct Shared {
     /// The receiver waits until less has to be sent.
     waits_for_room: AtomicBool,
     has_message_due: AtomicBool,
-    /// That time has come: the receiver should look.
-    is_message_due: AtomicBool,
     has_failed: AtomicBool,
-    state: Mutex<State>,
+    /// Rarely needed, so it stands apart.
+    state: Mutex<Option<Box<State>>>,
 }
 
 #[derive(Default)]
@@ -119,7 +118,6 @@ impl Shared {
             waits_for_peer: AtomicBool::new(false),
             waits_for_room: AtomicBool::new(false),
             has_message_due: AtomicBool::new(false),
-            is_message_due: AtomicBool::new(false),
             has_failed: AtomicBool::new(false),
             state: Mutex::default(),
         }
@@ -311,22 +309,21 @@ impl Shared {
 
     /// Has the task watch over the message under way.
     pub(super) fn watch_message(&self, due: Option<Instant>) {
-        lock(&self.state).message_due = due;
+        if due.is_none() && !self.has_message_due.load(Ordering::Acquire) {
+            return;
+        }
+        lock(&self.state).get_or_insert_default().message_due = due;
         self.has_message_due.store(due.is_some(), Ordering::Release);
-        self.is_message_due.store(false, Ordering::Relaxed);
         if due.is_some() && !self.is_current() {
             self.outbox.wake();
         }
-    }
-
-    pub(super) fn is_message_due(&self) -> bool {
-        self.is_message_due.load(Ordering::Acquire)
     }
 
     fn remember(&self, cx: &Context<'_>) {
         // Within the task's own turn nobody has to be woken: the task polls its handler each time.
         if !self.is_current() {
             let mut state = lock(&self.state);
+            let state = state.get_or_insert_default();
             if !state.receiver.as_ref().is_some_and(|it| it.will_wake(cx.waker())) {
                 state.receiver = Some(cx.waker().clone());
             }
@@ -337,12 +334,12 @@ impl Shared {
         if !self.has_failed.load(Ordering::Acquire) {
             return None;
         }
-        lock(&self.state).failure.clone()
+        lock(&self.state).as_ref()?.failure.clone()
     }
 
     /// How the peer ended the connection, if it did.
     pub(super) fn closed(&self) -> Option<Closed> {
-        lock(&self.state).closed.clone()
+        lock(&self.state).as_ref()?.closed.clone()
     }
 
     // What the task does.
@@ -352,12 +349,12 @@ impl Shared {
     }
 
     pub(super) fn peer_has_closed(&self, closed: Closed) {
-        lock(&self.state).closed.get_or_insert(closed);
+        lock(&self.state).get_or_insert_default().closed.get_or_insert(closed);
     }
 
     /// Ends the connection at once. The first cause counts.
     pub(super) fn fail(&self, error: Error) {
-        lock(&self.state).failure.get_or_insert(error);
+        lock(&self.state).get_or_insert_default().failure.get_or_insert(error);
         self.has_failed.store(true, Ordering::Release);
         self.outbox.close();
         self.is_sealed.store(true, Ordering::Release);
@@ -373,7 +370,8 @@ impl Shared {
     }
 
     fn wake_receiver(&self) {
-        if let Some(waker) = lock(&self.state).receiver.take() {
+        let waker = lock(&self.state).as_mut().and_then(|it| it.receiver.take());
+        if let Some(waker) = waker {
             waker.wake();
         }
     }
@@ -383,14 +381,13 @@ impl Shared {
         if !self.has_message_due.load(Ordering::Acquire) {
             return None;
         }
-        lock(&self.state).message_due
+        lock(&self.state).as_ref()?.message_due
     }
 
     /// The message under way is due: the receiver looks at it.
     pub(super) fn message_is_due(&self) {
-        lock(&self.state).message_due = None;
+        lock(&self.state).get_or_insert_default().message_due = None;
         self.has_message_due.store(false, Ordering::Relaxed);
-        self.is_message_due.store(true, Ordering::Release);
         self.wake_receiver();
     }
 
@@ -416,8 +413,7 @@ impl Shared {
     pub(super) fn flush(&self, cx: &mut Context<'_>) -> Result<Flush, Error> {
         let mut writer = lock(&self.writer);
         let Some(writer) = &mut *writer else { return Ok(Flush::default()) };
-        let (mut waiting_bytes, mut is_closed) =
-            self.outbox.take_chunks(&mut writer.writing.chunks);
+        let (waiting_bytes, is_closed) = self.outbox.waiting();
         if waiting_bytes == 0 && writer.is_flushed() {
             let (bytes, all) = FRAMES.with_borrow_mut(|frames| writer.poll_write(frames, cx))?;
             if all {
@@ -426,8 +422,9 @@ impl Shared {
             }
         }
         self.spill();
-        (waiting_bytes, is_closed) = self.outbox.take_chunks(&mut writer.writing.chunks);
-        let flushed = writer.poll_flush(cx)?;
+        let mut taken = (0, false);
+        let flushed = writer.poll_flush(|chunks| taken = self.outbox.take_chunks(chunks), cx)?;
+        let (mut waiting_bytes, is_closed) = taken;
         if flushed.bytes != 0 {
             waiting_bytes = self.outbox.written(flushed.bytes);
         }

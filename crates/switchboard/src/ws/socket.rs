@@ -43,7 +43,7 @@ pub enum Event {
 impl WebSocket {
     pub(super) fn new(shared: Arc<Shared>, reading: Reading) -> Self {
         let sender = Sender { shared: Arc::clone(&shared) };
-        Self { receiver: Receiver { shared, reading: Some(reading) }, sender }
+        Self { receiver: Receiver { shared, reading: Some(Box::new(reading)) }, sender }
     }
 
     /// The next message; `None` once the peer has closed the connection, or is gone. See
@@ -170,7 +170,7 @@ impl fmt::Debug for WebSocket {
 pub struct Receiver {
     shared: Arc<Shared>,
     /// Here until it is dropped.
-    reading: Option<Reading>,
+    reading: Option<Box<Reading>>,
 }
 
 impl Receiver {
@@ -224,7 +224,7 @@ impl Receiver {
 impl Drop for Receiver {
     fn drop(&mut self) {
         if let Some(reading) = self.reading.take() {
-            self.shared.command(Command::Return(Box::new(reading)));
+            self.shared.command(Command::Return(reading));
         }
     }
 }

@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
+use crate::chunks::Chunks;
 use crate::http::upgrade::ByteStream;
 use crate::sync::lock;
 use crate::writing::{Flushed, Writing};
@@ -26,7 +27,8 @@ pub(super) enum ReadHalf {
 /// Where bytes go, and those that wait to go there.
 pub(super) struct Writer {
     half: WriteHalf,
-    pub(super) writing: Writing,
+    /// What the stream did not take at once.
+    waiting: Option<Box<Writing>>,
     /// The layers below have written everything that they were given.
     is_flushed: bool,
 }
@@ -51,7 +53,7 @@ pub(super) fn split(stream: ByteStream) -> (ReadHalf, Writer, Bytes) {
             (ReadHalf::Other(Arc::clone(&stream)), WriteHalf::Other(stream), Bytes::new())
         }
     };
-    (read, Writer { half, writing: Writing::default(), is_flushed: true }, early)
+    (read, Writer { half, waiting: None, is_flushed: true }, early)
 }
 
 impl ReadHalf {
@@ -91,13 +93,31 @@ impl Writer {
         Ok((written, all))
     }
 
-    /// Writes what waits.
-    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> io::Result<Flushed> {
+    /// Writes what waits, after adding to it what `fill` puts there.
+    pub(super) fn poll_flush(
+        &mut self,
+        fill: impl FnOnce(&mut Chunks),
+        cx: &mut Context<'_>,
+    ) -> io::Result<Flushed> {
+        let mut writing = self.waiting.take().map_or_else(Writing::default, |it| *it);
+        fill(&mut writing.chunks);
+        let flushed = self.poll_write_all(&mut writing, cx)?;
+        if !writing.chunks.is_empty() {
+            self.waiting = Some(Box::new(writing));
+        }
+        Ok(flushed)
+    }
+
+    fn poll_write_all(
+        &mut self,
+        writing: &mut Writing,
+        cx: &mut Context<'_>,
+    ) -> io::Result<Flushed> {
         match &mut self.half {
-            WriteHalf::Tcp(half) => self.writing.poll_flush(half, cx),
+            WriteHalf::Tcp(half) => writing.poll_flush(half, cx),
             WriteHalf::Other(stream) => {
                 let mut stream = lock(stream);
-                let mut flushed = self.writing.poll_flush(&mut *stream, cx)?;
+                let mut flushed = writing.poll_flush(&mut *stream, cx)?;
                 if flushed.all {
                     // Layers that buffer (TLS) are told that this was all.
                     flushed.all = Pin::new(&mut *stream).poll_flush(cx)?.is_ready();

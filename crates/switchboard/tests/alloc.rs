@@ -1,0 +1,135 @@
+//! What messages cost in allocations: counted over real TCP, on the thread of the server alone.
+
+#![allow(
+    unsafe_code,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "an allocator that counts needs unsafe, and a test may fail loudly"
+)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use switchboard::ws::{self, Options, WebSocket};
+use switchboard_ws::{Message, encode, encode_masked};
+
+/// One test, because the counter is everybody's.
+#[test]
+fn an_echo_allocates_nothing() {
+    let (address, _stop) = serve(Options::new());
+    for message in [Message::Text("20 bytes of message."), Message::Binary(&[7; 500])] {
+        for in_flight in [1, 16] {
+            let mut client = connect(address);
+            let counted = allocations(&mut client, message, in_flight, 1000);
+            assert_eq!(counted, 0, "{in_flight} in flight of {message:?}");
+        }
+    }
+}
+
+/// Sends `message` so often in flight, so many times, and counts what the server allocates for it
+/// once it has warmed up.
+fn allocations(client: &mut TcpStream, message: Message<'_>, in_flight: usize, times: u64) -> u64 {
+    let (mut there, mut back) = (Vec::new(), Vec::new());
+    for _ in 0..in_flight {
+        encode_masked(message, [1, 2, 3, 4], &mut there);
+        encode(message, &mut back);
+    }
+    let mut answer = vec![0; back.len()];
+    let mut echo = || {
+        client.write_all(&there).unwrap();
+        client.read_exact(&mut answer).unwrap();
+        assert!(answer == back);
+    };
+    (0..100).for_each(|_| echo());
+    let before = COUNTED.load(Ordering::SeqCst);
+    (0..times).for_each(|_| echo());
+    COUNTED.load(Ordering::SeqCst) - before
+}
+
+/// Serves an echo on a thread of its own, whose allocations are counted.
+fn serve(options: Options) -> (SocketAddr, mpsc::Sender<()>) {
+    let (tell, told) = mpsc::channel();
+    let (stop, stopped) = mpsc::channel::<()>();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let echo = ws::Server::with_options(options, async |mut socket: WebSocket| {
+            while let Ok(Some(message)) = socket.recv().await {
+                socket.send(message).unwrap();
+            }
+        });
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            tell.send(listener.local_addr().unwrap()).unwrap();
+            let (done, shutdown) = tokio::sync::oneshot::channel();
+            std::thread::spawn(move || {
+                // Ends when the test drops its end.
+                let _dropped = stopped.recv();
+                let _ended = done.send(());
+            });
+            IS_COUNTED.set(true);
+            ws::serve(listener, echo, async { drop(shutdown.await) }).await.unwrap();
+        });
+    });
+    (told.recv().unwrap(), stop)
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let request = format!(
+        "GET / HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101 "));
+    stream
+}
+
+static COUNTED: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    static IS_COUNTED: Cell<bool> = const { Cell::new(false) };
+}
+
+struct Counting;
+
+// SAFETY: everything is left to the system's allocator; counting allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller keeps the contract of `realloc`.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract of `dealloc`.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+fn count() {
+    if IS_COUNTED.try_with(Cell::get).unwrap_or(false) {
+        COUNTED.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;

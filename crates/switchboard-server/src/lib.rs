@@ -9,7 +9,7 @@
 //! | [`rooms`] | the domain: values, the service, presence, what is announced |
 //! | [`store`] | SQLite: one writer thread with group commit, a few readers |
 //! | [`api`] | the REST door, `/api/v1` |
-//! | [`sockets`] | the Socket.IO door, `/socket.io/` |
+//! | [`sockets`] | the Socket.IO door, `/socket.io/`, and the plain WebSocket door, `/ws` |
 //! | [`web`] | the embedded web page |
 //! | [`serve`] | how the parts are put together, started and stopped |
 //! | [`cli`] | the command line |

@@ -50,6 +50,8 @@ pub struct Limits {
     pub socket_events: Rate,
     /// Changes that one socket may make. Default 20 at once, 10 a second.
     pub socket_writes: Rate,
+    /// How long a plain WebSocket may take to say whose it is. Default 10 s.
+    pub auth_timeout: Duration,
     /// Changes that one guest may make over REST. Default as for a socket.
     pub rest_writes: Rate,
     /// Guests that one address may become. Default 30 a minute.
@@ -75,6 +77,7 @@ impl Default for Limits {
             rooms_per_tab_max: 128,
             socket_events: Rate { burst: 100, refill: Duration::from_millis(20) },
             socket_writes: Rate { burst: 20, refill: Duration::from_millis(100) },
+            auth_timeout: Duration::from_secs(10),
             rest_writes: Rate { burst: 20, refill: Duration::from_millis(100) },
             guests_per_address: Rate { burst: 30, refill: Duration::from_secs(2) },
             typing_timeout: Duration::from_secs(6),

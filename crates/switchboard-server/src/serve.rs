@@ -17,6 +17,7 @@ use crate::api::Api;
 use crate::door;
 use crate::limits::Limits;
 use crate::rooms::{LiveFeed, Rooms, live};
+use crate::sockets::Listeners;
 use crate::store::Store;
 use crate::{sockets, web};
 
@@ -57,16 +58,20 @@ impl App {
     ) -> io::Result<()> {
         let Self { store, rooms, feed, limits, tls } = self;
         let io = sockets::server(&rooms, &limits);
+        let listeners = Listeners::default();
+        let plain = sockets::plain_server(&rooms, &limits, &listeners);
         let mut app = Router::new()
             .nest("/api", Api::new(rooms.clone(), limits).router())
+            // Whatever the method: over HTTP/2 a WebSocket begins with CONNECT.
+            .route_service("/ws", plain.clone())
             .merge(web::router())
             .layer(middleware::from_fn(door::check));
-        let mut serve = Serve::new(io.clone());
+        let mut serve = Serve::new(io.clone()).closing(plain.acceptor());
         if let Some(config) = tls {
             app = app.layer(middleware::from_fn(door::insist_on_https));
             serve = serve.tls(config);
         }
-        let delivery = tokio::spawn(sockets::deliver_all(feed, io.clone()));
+        let delivery = tokio::spawn(sockets::deliver_all(feed, io, listeners));
         let typing = tokio::spawn(async move { rooms.run_typing_clock().await });
         let stop = async {
             stop.await;

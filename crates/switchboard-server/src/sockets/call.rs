@@ -1,12 +1,16 @@
 //! One event from a client: who sent it, whether they may, what it says, and its answer.
+//!
+//! The same for both doors. What differs between them is how a socket listens ([`Line`]) and how
+//! an event comes by name ([`Events`]).
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use switchboard::{Ack, Context, FromContext, Rejection, Server, Socket, TryData};
+use switchboard::Socket;
 
+use super::listeners::Listener;
 use crate::limits::{Limits, Rate};
 use crate::rooms::{Bucket, Error, GuestId, Invalid, Problem, Rooms, TabId};
 
@@ -33,6 +37,10 @@ impl Session {
         }
     }
 
+    pub(super) fn tab(&self) -> &TabId {
+        &self.tab
+    }
+
     fn allow(&self, kind: Kind) -> Result<(), Error> {
         let now = Instant::now();
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
@@ -51,14 +59,50 @@ pub(super) enum Kind {
     Change,
 }
 
-/// Who sent an event, and over which socket. An extractor of handlers.
+/// A socket of either door, as what hears announcements: the channels that it is in.
+#[derive(Clone, Debug)]
+pub(super) enum Line {
+    /// A Socket.IO socket; channels are the library's rooms.
+    SocketIo(Socket),
+    /// A plain WebSocket.
+    Plain(Listener),
+}
+
+impl Line {
+    pub(super) fn is_in(&self, channel: &str) -> bool {
+        match self {
+            Self::SocketIo(socket) => socket.rooms().iter().any(|it| **it == *channel),
+            Self::Plain(listener) => listener.is_in(channel),
+        }
+    }
+
+    pub(super) fn join(&self, channel: &str) {
+        match self {
+            Self::SocketIo(socket) => socket.join(channel),
+            Self::Plain(listener) => listener.join(channel),
+        }
+    }
+
+    pub(super) fn leave(&self, channel: &str) {
+        match self {
+            Self::SocketIo(socket) => socket.leave(channel),
+            Self::Plain(listener) => listener.leave(channel),
+        }
+    }
+}
+
+/// Who sent an event, and over which socket.
 #[derive(Clone, Debug)]
 pub(super) struct Call {
-    pub(super) socket: Socket,
+    pub(super) line: Line,
     session: Arc<Session>,
 }
 
 impl Call {
+    pub(super) fn new(line: Line, session: Arc<Session>) -> Self {
+        Self { line, session }
+    }
+
     pub(super) fn rooms(&self) -> &Rooms {
         &self.session.rooms
     }
@@ -71,63 +115,81 @@ impl Call {
         &self.session.tab
     }
 
-    /// The library's room that all sockets of this person are in.
-    pub(super) fn person_channel(&self) -> String {
-        super::deliver::person_channel(&self.session.guest)
+    /// The socket is open from now on, and hears what concerns its person.
+    pub(super) fn open(&self) {
+        self.line.join(&super::deliver::person_channel(self.guest()));
+        self.rooms().open_tab(self.tab().clone(), self.guest().clone());
+    }
+
+    /// Counts an event, and says if it is one too many.
+    pub(super) fn allow(&self, kind: Kind) -> Result<(), Error> {
+        self.session.allow(kind)
     }
 }
 
-impl FromContext for Call {
-    fn from_context(context: &Context<'_>) -> Result<Self, Rejection> {
-        let socket = context.socket().clone();
-        // The middleware puts it there, or does not let the socket in.
-        let session = socket.extension::<Session>();
-        let session = session.ok_or(Rejection::Absent("the session of a guest"))?;
-        Ok(Self { socket, session })
-    }
+/// What a door does with the events that clients may send.
+pub(super) trait Events {
+    /// Answers `event` by `work`.
+    fn on<T, R, W, F>(&mut self, event: &'static str, kind: Kind, work: W)
+    where
+        T: DeserializeOwned + Send + 'static,
+        R: Serialize + Send + 'static,
+        W: Fn(Call, T) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<R, Error>> + Send + 'static;
 }
 
-/// Answers an event by `work`.
-pub(super) fn on<T, R, W, F>(io: &Server, event: &str, kind: Kind, work: W)
+/// Does what an event asks for, if it may be.
+pub(super) async fn answer<T, R, E, F>(
+    call: Call,
+    kind: Kind,
+    request: Result<T, E>,
+    work: impl FnOnce(Call, T) -> F,
+) -> Reply<R>
 where
-    T: DeserializeOwned + Send + 'static,
-    R: Serialize + Send,
-    W: Fn(Call, T) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Result<R, Error>> + Send,
+    E: std::error::Error,
+    F: Future<Output = Result<R, Error>>,
 {
-    io.on(event, async move |call: Call, TryData(request): TryData<T>, ack: Ack| {
-        let answer = match (call.session.allow(kind), request) {
-            (Err(error), _) => Err(error),
-            (_, Err(error)) => {
-                let reason = format!("does not have the form it should: {error}");
-                Err(Error::Invalid(Invalid { field: "data", reason }))
-            }
-            (Ok(()), Ok(request)) => work(call, request).await,
-        };
-        let sent = match &answer {
-            Ok(value) => ack.send(&Good { ok: true, value }),
-            Err(error) => ack.send(&Bad { ok: false, error: problem(error) }),
-        };
-        if let Err(error) = sent {
-            tracing::error!(%error, "an answer could not be encoded");
+    let answer = match (call.allow(kind), request) {
+        (Err(error), _) => Err(error),
+        (_, Err(error)) => {
+            // What the library says around the cause, we say in our own words.
+            let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+            let reason = format!("does not have the form it should: {cause}");
+            Err(Error::Invalid(Invalid { field: "data", reason }))
         }
-    });
+        (Ok(()), Ok(request)) => work(call, request).await,
+    };
+    match answer {
+        Ok(value) => Reply::good(value),
+        Err(error) => Reply::bad(problem(&error)),
+    }
 }
 
-#[derive(Serialize)]
-struct Good<'a, T> {
+/// The answer to an event, as both doors send it.
+#[derive(Debug, Serialize)]
+pub(super) struct Reply<R> {
+    /// Which event it answers, where the protocol does not say so by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<u64>,
     ok: bool,
     #[serde(flatten)]
-    value: &'a T,
+    value: Option<R>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Problem>,
 }
 
-#[derive(Serialize)]
-struct Bad {
-    ok: bool,
-    error: Problem,
+impl<R> Reply<R> {
+    pub(super) fn good(value: R) -> Self {
+        Self { id: None, ok: true, value: Some(value), error: None }
+    }
+
+    pub(super) fn bad(error: Problem) -> Self {
+        Self { id: None, ok: false, value: None, error: Some(error) }
+    }
 }
 
-fn problem(error: &Error) -> Problem {
+/// What the client is told of an error. What is our fault is logged.
+pub(super) fn problem(error: &Error) -> Problem {
     let problem = error.problem();
     if 500 <= problem.status && problem.status != 503 {
         tracing::error!(%error, "an event failed");

@@ -1,14 +1,17 @@
 //! What the server tells clients by itself: announcements become broadcasts.
 
+use serde::Serialize;
 use switchboard::Server;
+use switchboard::ws::Prepared;
 
-use crate::rooms::{Audience, GuestId, LiveEvent, LiveFeed, RoomSlug};
+use super::listeners::Listeners;
+use crate::rooms::{Audience, GuestId, LiveEvent, LiveFeed, News, RoomSlug};
 
 /// Hands every announcement to its sockets, one after the other, until nobody announces any more.
-pub async fn deliver_all(mut feed: LiveFeed, io: Server) {
+pub async fn deliver_all(mut feed: LiveFeed, io: Server, listeners: Listeners) {
     while let Some(announcement) = feed.next().await {
         for event in &announcement.events {
-            deliver(&io, event);
+            deliver(&io, &listeners, event);
         }
         if let Some(done) = announcement.done {
             // Whoever waited may have gone.
@@ -17,31 +20,59 @@ pub async fn deliver_all(mut feed: LiveFeed, io: Server) {
     }
 }
 
-/// The library's room of everybody who entered this room of ours. The colon keeps it apart from
-/// socket ids, which are rooms too.
+/// The channel of everybody who entered this room. Over Socket.IO it is a room of the library; the
+/// prefix keeps it apart from the ids of sockets, which are channels too.
 pub(super) fn room_channel(room: &RoomSlug) -> String {
     format!("room:{room}")
 }
 
-/// The library's room of one person's sockets.
+/// The channel of one person's sockets.
 pub(super) fn person_channel(guest: &GuestId) -> String {
     format!("guest:{guest}")
 }
 
-fn deliver(io: &Server, LiveEvent { to, news }: &LiveEvent) {
+fn deliver(io: &Server, listeners: &Listeners, LiveEvent { to, news }: &LiveEvent) {
     let name = news.event_name();
-    let sent = match to {
-        Audience::Everyone => io.emit(name, news),
-        Audience::Room(room) => io.to(room_channel(room)).emit(name, news),
+    let (to, except) = match to {
+        Audience::Everyone => (None, None),
+        Audience::Room(room) => (Some(room_channel(room)), None),
         Audience::RoomExcept(room, guest) => {
-            io.to(room_channel(room)).except(person_channel(guest)).emit(name, news)
+            (Some(room_channel(room)), Some(person_channel(guest)))
         }
-        Audience::Guest(guest, None) => io.to(person_channel(guest)).emit(name, news),
-        Audience::Guest(guest, Some(tab)) => {
-            io.to(person_channel(guest)).except(tab.as_str()).emit(name, news)
+        Audience::Guest(guest, tab) => {
+            let tab = tab.as_ref().map(|it| it.as_str().to_owned());
+            (Some(person_channel(guest)), tab)
         }
     };
-    if let Err(error) = sent {
+    let mut broadcast = io.of("/").broadcast();
+    if let Some(to) = &to {
+        broadcast = broadcast.to(to);
+    }
+    if let Some(except) = &except {
+        broadcast = broadcast.except(except);
+    }
+    if let Err(error) = broadcast.emit(name, news) {
         tracing::error!(%error, name, "an announcement could not be encoded");
     }
+    let senders = listeners.senders(to.as_deref(), except.as_deref());
+    if senders.is_empty() {
+        return;
+    }
+    match serde_json::to_string(&Push { event: name, data: news }) {
+        Ok(text) => {
+            let message = Prepared::new(text);
+            for sender in senders {
+                // Whoever has left needs no news.
+                sender.send_prepared(&message).ok();
+            }
+        }
+        Err(error) => tracing::error!(%error, name, "an announcement could not be encoded"),
+    }
+}
+
+/// An announcement as a plain WebSocket hears it.
+#[derive(Serialize)]
+struct Push<'a> {
+    event: &'a str,
+    data: &'a News,
 }

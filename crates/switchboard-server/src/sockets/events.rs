@@ -1,10 +1,9 @@
-//! What clients may ask for: one function for each event, thin over the service.
+//! What clients may ask for: one function for each event, thin over the service. By either door.
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use switchboard::Server;
 
-use super::call::{Call, Kind, on};
+use super::call::{Call, Events, Kind};
 use super::deliver::room_channel;
 use crate::limits;
 use crate::rooms::{
@@ -13,19 +12,19 @@ use crate::rooms::{
 };
 use crate::store::{Page, PageOf};
 
-/// Registers all of them.
-pub(super) fn register(io: &Server) {
-    on(io, "rooms", Kind::Question, rooms);
-    on(io, "room:create", Kind::Change, create);
-    on(io, "room:enter", Kind::Question, enter);
-    on(io, "room:leave", Kind::Question, leave);
-    on(io, "room:read", Kind::Question, read);
-    on(io, "history", Kind::Question, history);
-    on(io, "message:send", Kind::Change, send);
-    on(io, "message:edit", Kind::Change, edit);
-    on(io, "message:delete", Kind::Change, delete);
-    on(io, "typing", Kind::Question, typing);
-    on(io, "me:rename", Kind::Change, rename);
+/// Registers all of them with a door.
+pub(super) fn register(door: &mut impl Events) {
+    door.on("rooms", Kind::Question, rooms);
+    door.on("room:create", Kind::Change, create);
+    door.on("room:enter", Kind::Question, enter);
+    door.on("room:leave", Kind::Question, leave);
+    door.on("room:read", Kind::Question, read);
+    door.on("history", Kind::Question, history);
+    door.on("message:send", Kind::Change, send);
+    door.on("message:edit", Kind::Change, edit);
+    door.on("message:delete", Kind::Change, delete);
+    door.on("typing", Kind::Question, typing);
+    door.on("me:rename", Kind::Change, rename);
 }
 
 #[derive(Serialize)]
@@ -79,9 +78,9 @@ struct Inside {
 async fn enter(call: Call, request: Enter) -> Result<Inside, Error> {
     let room = RoomSlug::parse(&request.room)?;
     let channel = room_channel(&room);
-    let was_inside = call.socket.rooms().iter().any(|it| **it == *channel);
+    let was_inside = call.line.is_in(&channel);
     // Before anything is read, so that nothing is missed between reading and listening.
-    call.socket.join(&channel);
+    call.line.join(&channel);
     match call.rooms().enter(call.tab(), call.guest(), room, request.rev).await {
         Ok(it) => Ok(Inside {
             rev: it.room.last_rev,
@@ -94,7 +93,7 @@ async fn enter(call: Call, request: Enter) -> Result<Inside, Error> {
         }),
         Err(error) => {
             if !was_inside {
-                call.socket.leave(&channel);
+                call.line.leave(&channel);
             }
             Err(error)
         }
@@ -108,7 +107,7 @@ struct Leave {
 
 async fn leave(call: Call, request: Leave) -> Result<Nothing, Error> {
     let room = RoomSlug::parse(&request.room)?;
-    call.socket.leave(room_channel(&room));
+    call.line.leave(&room_channel(&room));
     call.rooms().leave(call.tab(), &room).await;
     Ok(Nothing {})
 }

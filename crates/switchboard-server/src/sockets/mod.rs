@@ -1,61 +1,30 @@
-//! The Socket.IO door: the rooms as events of the namespace `/`.
+//! The doors for those who want to hear at once: Socket.IO at `/socket.io/`, in its namespace `/`,
+//! and plain WebSockets at `/ws`. The same events by either.
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `call` | one event from a client: who, what, how often, and its ack |
+//! | `call` | one event from a client: who, what, how often, and its answer |
 //! | `events` | what clients may ask for, one function each |
 //! | `deliver` | what the server tells clients by itself |
+//! | `socket_io` | the Socket.IO door |
+//! | `plain` | the plain door |
+//! | `listeners` | which plain WebSocket hears what |
 //!
-//! Every event but `typing` is answered by its ack: `{ok: true, ...}`, or `{ok: false, error}`
-//! with the same status, title and detail that REST would give.
+//! Every event but `typing` is answered: `{ok: true, ...}`, or `{ok: false, error}` with the same
+//! status, title and detail that REST would give. By an ack over Socket.IO, by a message with the
+//! `id` of the question otherwise.
 //!
-//! Who is at the other end is said once, when the socket connects, by the token in its auth
-//! payload; without a valid one it does not get in.
+//! Who is at the other end is said once, by a token: in the auth payload with which a Socket.IO
+//! socket connects, in the first message of a plain one. Without a valid one it does not get in.
 
 mod call;
 mod deliver;
 mod events;
-
-use switchboard::{Auth, ConnectError, Server, Socket};
+mod listeners;
+mod plain;
+mod socket_io;
 
 pub use deliver::deliver_all;
-
-use crate::limits::Limits;
-use crate::rooms::{Error, Rooms, Token};
-use call::{Call, Session};
-
-/// A Socket.IO server for these rooms, to be served.
-pub fn server(rooms: &Rooms, limits: &Limits) -> Server {
-    let io = Server::builder().build();
-    let (rooms, limits) = (rooms.clone(), limits.clone());
-    io.middleware(async move |socket: Socket, Auth(auth): Auth<serde_json::Value>| {
-        let token = auth.get("token").and_then(serde_json::Value::as_str).unwrap_or_default();
-        match rooms.guest_of_token(&Token::claimed(token)).await {
-            Ok(guest) => {
-                let id = socket.id();
-                socket.insert(Session::new(rooms, guest.id, id.as_str(), &limits));
-                Ok(())
-            }
-            Err(error) => Err(refusal(&error)),
-        }
-    });
-    io.on("connection", async |call: Call| {
-        call.socket.join(call.person_channel());
-        call.rooms().open_tab(call.tab().clone(), call.guest().clone());
-    });
-    io.on("disconnect", async |call: Call| call.rooms().close_tab(call.tab()).await);
-    events::register(&io);
-    io
-}
-
-fn refusal(error: &Error) -> ConnectError {
-    let problem = error.problem();
-    let message = match problem.status {
-        401 => "unauthorized",
-        _ => {
-            tracing::error!(%error, "a socket could not be let in");
-            "unavailable"
-        }
-    };
-    ConnectError::new(message).data(&problem)
-}
+pub use listeners::Listeners;
+pub use plain::plain_server;
+pub use socket_io::server;

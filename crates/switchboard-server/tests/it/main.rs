@@ -16,6 +16,8 @@ mod keeping;
 mod live;
 mod messages;
 mod people;
+mod plain;
+mod plain_client;
 mod protocol;
 mod rooms;
 mod server;

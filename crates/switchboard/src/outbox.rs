@@ -49,6 +49,8 @@ struct Inner<C> {
     #[expect(clippy::box_collection, reason = "an idle connection should be small")]
     commands: Option<Box<Vec<C>>>,
     ready: Option<Arc<Notify>>,
+    /// The task is gone.
+    is_retired: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -104,8 +106,15 @@ impl<C> Outbox<C> {
     }
 
     fn new(queue: Queue) -> Self {
-        let inner =
-            Inner { queue, bytes: 0, phase: Phase::Idle, waker: None, commands: None, ready: None };
+        let inner = Inner {
+            queue,
+            bytes: 0,
+            phase: Phase::Idle,
+            waker: None,
+            commands: None,
+            ready: None,
+            is_retired: false,
+        };
         Self { inner: Mutex::new(inner) }
     }
 }
@@ -208,7 +217,7 @@ impl<C: Overflow> Outbox<C> {
     pub(crate) fn command(&self, command: C) -> Result<(), C> {
         let waker = {
             let mut inner = lock(&self.inner);
-            if inner.phase == Phase::Closed && inner.waker.is_none() {
+            if inner.is_retired {
                 return Err(command);
             }
             inner.commands.get_or_insert_default().push(command);
@@ -307,6 +316,11 @@ impl<C: Overflow> Outbox<C> {
         inner.queue = Queue::WebSocket(chunks);
     }
 
+    /// Counts bytes that go out without having been queued.
+    pub(crate) fn add(&self, bytes: usize) {
+        lock(&self.inner).bytes += bytes;
+    }
+
     /// Counts bytes as written. Says how many still wait.
     pub(crate) fn written(&self, bytes: usize) -> usize {
         let mut inner = lock(&self.inner);
@@ -350,6 +364,7 @@ impl<C: Overflow> Outbox<C> {
         let mut inner = lock(&self.inner);
         inner.give_up();
         inner.waker = None;
+        inner.is_retired = true;
         inner.commands.take().map_or_else(Vec::new, |it| *it)
     }
 
@@ -365,8 +380,15 @@ impl<C: Overflow> Outbox<C> {
             };
             let mut notified = std::pin::pin!(notify.notified());
             notified.as_mut().enable();
-            if lock(&self.inner).bytes <= SOFT_BYTES {
-                return;
+            {
+                let inner = lock(&self.inner);
+                if inner.bytes <= SOFT_BYTES {
+                    return;
+                }
+                // Those who waited before may have been told meanwhile, by another one than ours.
+                if !inner.ready.as_ref().is_some_and(|it| Arc::ptr_eq(it, &notify)) {
+                    continue;
+                }
             }
             notified.await;
         }

@@ -260,7 +260,7 @@ async fn accept<S, B>(
     let (stop, stopped) = watch::channel(());
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
-    let mut closed = pin!(tokio::time::timeout(DRAIN, close));
+    let mut closed = pin!(async move { tokio::time::timeout(DRAIN, close).await });
     let mut is_closing = false;
     loop {
         let accepted = tokio::select! {

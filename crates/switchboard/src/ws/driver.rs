@@ -161,6 +161,7 @@ impl Driver {
 
     fn run_handler(&mut self, cx: &mut Context<'_>) {
         let Some(handling) = &mut self.handling else { return };
+        self.shared.handler_runs();
         let polled = catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll_code(cx)));
         self.code = match polled {
             Ok(Poll::Pending) => return,
@@ -239,10 +240,12 @@ impl Driver {
 
     /// A peer that is congested and takes nothing is given up after [`STALL`].
     fn watch_progress(&mut self, flush: Flush) {
+        // Also what the receiver has written before it waited.
+        let has_written = self.shared.has_written();
         let is_congested = flush.blocked && SOFT_BYTES < flush.waiting_bytes;
         if !is_congested {
             self.progress_by = None;
-        } else if self.progress_by.is_none() || flush.bytes != 0 {
+        } else if self.progress_by.is_none() || has_written {
             self.progress_by = Some(Instant::now() + STALL);
         }
     }

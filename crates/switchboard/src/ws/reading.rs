@@ -52,11 +52,13 @@ impl Reading {
             && let Some(text) = Text::validated_short(text)
         {
             self.input.advance(whole.end);
+            self.rest_if_empty();
             return Some(Message::Text(text));
         }
         let mut frame = self.input.split_to(whole.end);
         frame.advance(whole.start);
         let payload = frame.freeze();
+        self.rest_if_empty();
         Some(if whole.is_text {
             Message::Text(Text::validated(payload))
         } else {
@@ -90,7 +92,8 @@ impl Reading {
             self.mind_pongs(room, shared);
             if room == Room::None {
                 self.rest();
-                return Poll::Pending;
+                // It may have failed before the waker was there.
+                return shared.failure().map_or(Poll::Pending, |it| Poll::Ready(Err(it)));
             }
             let read = match self.poll_read(cx) {
                 Poll::Ready(read) => read,
@@ -98,7 +101,7 @@ impl Reading {
                     self.rest();
                     shared.waits_for_peer(cx);
                     self.mind_slowness(shared)?;
-                    return Poll::Pending;
+                    return shared.failure().map_or(Poll::Pending, |it| Poll::Ready(Err(it)));
                 }
             };
             match read {
@@ -172,6 +175,13 @@ impl Reading {
             self.input = BytesMut::with_capacity(BUFFER_BYTES);
         }
         self.half.poll_read(cx, &mut self.input)
+    }
+
+    /// Whoever does not come back soon should hold no buffer meanwhile.
+    fn rest_if_empty(&mut self) {
+        if self.input.is_empty() {
+            self.rest();
+        }
     }
 
     /// Gives the buffer back to the thread.

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::mem;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -16,7 +16,7 @@ use switchboard_ws::{CloseCode, Role};
 use super::reading::Reading;
 use super::stream::Writer;
 use super::{Closed, Error, Message, Prepared};
-use crate::chunks::{COPY_TOGETHER_BYTES, Lent};
+use crate::chunks::{COPY_TOGETHER_BYTES, Chunks, Lent};
 use crate::outbox::{Outbox, Overflow, SOFT_BYTES};
 use crate::sync::lock;
 use crate::wheel::Alarm;
@@ -31,6 +31,11 @@ pub(super) struct Shared {
     protocol: Option<Box<str>>,
     /// If messages are compressed.
     deflating: Option<Box<Deflating>>,
+    /// There are senders besides the one that the receiver holds: what they send and what the
+    /// handler sends must keep their order.
+    is_shared: AtomicBool,
+    /// Bytes have left since the task last asked.
+    has_written: AtomicBool,
     /// Nothing more may be sent.
     is_sealed: AtomicBool,
     /// The peer takes no more for now.
@@ -39,8 +44,8 @@ pub(super) struct Shared {
     rang: AtomicBool,
     /// The peer has sent something since the task last asked.
     heard: AtomicBool,
-    /// Everything that has arrived has been read.
-    waits_for_peer: AtomicBool,
+    /// Whether everything that has arrived has been read, and by whom.
+    waits_for_peer: AtomicU8,
     /// The receiver waits until less has to be sent.
     waits_for_room: AtomicBool,
     has_message_due: AtomicBool,
@@ -111,11 +116,13 @@ impl Shared {
             mask_key,
             protocol: agreed.protocol.map(Into::into),
             deflating,
+            is_shared: AtomicBool::new(false),
+            has_written: AtomicBool::new(false),
             is_sealed: AtomicBool::new(false),
             is_blocked: AtomicBool::new(false),
             rang: AtomicBool::new(false),
             heard: AtomicBool::new(false),
-            waits_for_peer: AtomicBool::new(false),
+            waits_for_peer: AtomicU8::new(NOBODY),
             waits_for_room: AtomicBool::new(false),
             has_message_due: AtomicBool::new(false),
             has_failed: AtomicBool::new(false),
@@ -165,7 +172,8 @@ impl Shared {
     /// Within the task's own turn it goes into the thread's buffer, without a lock: everything
     /// there leaves in the write that ends the turn.
     fn append(&self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Error> {
-        if !self.is_current() {
+        let is_ours = self.is_current() && !self.is_shared.load(Ordering::Relaxed);
+        if !is_ours || SPILLED.get() {
             return sent(self.outbox.push_frames_with(write));
         }
         if self.is_sealed.load(Ordering::Acquire) {
@@ -181,12 +189,19 @@ impl Shared {
         Ok(())
     }
 
+    /// There is one more sender, which may send from anywhere.
+    pub(super) fn share(&self) {
+        self.spill();
+        self.is_shared.store(true, Ordering::Relaxed);
+    }
+
     /// Moves what the turn has sent so far into the outbox, so that something else may follow it.
+    /// The rest of the turn follows it too.
     fn spill(&self) {
         if self.is_current() {
+            SPILLED.set(true);
             FRAMES.with_borrow_mut(|frames| {
                 if !frames.is_empty() {
-                    // Refused when another task has closed the connection meanwhile.
                     self.outbox.push_frames_with(|output| output.extend_from_slice(frames));
                     frames.clear();
                 }
@@ -266,13 +281,21 @@ impl Shared {
 
     pub(super) fn heard(&self) {
         self.heard.store(true, Ordering::Relaxed);
-        self.waits_for_peer.store(false, Ordering::Relaxed);
+        self.waits_for_peer.store(NOBODY, Ordering::Relaxed);
     }
 
     /// Everything is read; the stream will wake the receiver of `cx`.
     pub(super) fn waits_for_peer(&self, cx: &Context<'_>) {
-        self.waits_for_peer.store(true, Ordering::Relaxed);
+        let who = if self.is_current() { THE_HANDLER } else { SOMEBODY };
+        self.waits_for_peer.store(who, Ordering::Relaxed);
         self.remember(cx);
+    }
+
+    /// The handler runs: unless it comes back to it, nobody reads for it.
+    pub(super) fn handler_runs(&self) {
+        if self.waits_for_peer.load(Ordering::Relaxed) == THE_HANDLER {
+            self.waits_for_peer.store(NOBODY, Ordering::Relaxed);
+        }
     }
 
     /// Before a read: lets everything leave that was caused so far. Says how much the peer takes;
@@ -280,8 +303,13 @@ impl Shared {
     pub(super) fn make_room(&self, cx: &mut Context<'_>) -> Room {
         let is_current = self.is_current();
         let mut room = if is_current {
-            // The task will meet the same error.
-            self.flush(cx).map_or(Room::Plenty, |it| it.room())
+            match self.flush(cx) {
+                Ok(flush) => flush.room(),
+                Err(error) => {
+                    self.fail(error);
+                    Room::Plenty
+                }
+            }
         } else {
             self.room()
         };
@@ -296,7 +324,7 @@ impl Shared {
         }
         if room == Room::None {
             // The peer is not to blame for silence: we do not listen.
-            self.waits_for_peer.store(false, Ordering::Relaxed);
+            self.waits_for_peer.store(NOBODY, Ordering::Relaxed);
         }
         room
     }
@@ -399,7 +427,13 @@ impl Shared {
     /// Whether the peer gave a sign of life since the last time, or cannot be blamed for silence
     /// because nobody listens.
     pub(super) fn lives(&self) -> bool {
-        self.heard.swap(false, Ordering::Relaxed) || !self.waits_for_peer.load(Ordering::Relaxed)
+        self.heard.swap(false, Ordering::Relaxed)
+            || self.waits_for_peer.load(Ordering::Relaxed) == NOBODY
+    }
+
+    /// Whether bytes have left since the last time.
+    pub(super) fn has_written(&self) -> bool {
+        self.has_written.swap(false, Ordering::Relaxed)
     }
 
     /// Whether the task has nothing to write and nothing to end.
@@ -416,22 +450,37 @@ impl Shared {
         let (waiting_bytes, is_closed) = self.outbox.waiting();
         if waiting_bytes == 0 && writer.is_flushed() {
             let (bytes, all) = FRAMES.with_borrow_mut(|frames| writer.poll_write(frames, cx))?;
+            if bytes != 0 {
+                self.has_written.store(true, Ordering::Relaxed);
+            }
             if all {
                 self.is_blocked.store(false, Ordering::Relaxed);
-                return Ok(Flush { bytes, is_closed, ..Flush::default() });
+                return Ok(Flush { is_closed, ..Flush::default() });
             }
         }
-        self.spill();
         let mut taken = (0, false);
-        let flushed = writer.poll_flush(|chunks| taken = self.outbox.take_chunks(chunks), cx)?;
+        let fill = |chunks: &mut Chunks| {
+            // What the turn has sent comes before anything that a socket sends elsewhere which has
+            // left the turn; nothing else can wait in the outbox then.
+            FRAMES.with_borrow_mut(|frames| {
+                if !frames.is_empty() {
+                    self.outbox.add(chunks.append_with(|output| output.append(frames)));
+                }
+            });
+            taken = self.outbox.take_chunks(chunks);
+        };
+        let flushed = writer.poll_flush(fill, cx)?;
         let (mut waiting_bytes, is_closed) = taken;
         if flushed.bytes != 0 {
+            self.has_written.store(true, Ordering::Relaxed);
             waiting_bytes = self.outbox.written(flushed.bytes);
         }
         self.is_blocked.store(!flushed.all, Ordering::Relaxed);
-        let flush = Flush { bytes: flushed.bytes, blocked: !flushed.all, waiting_bytes, is_closed };
-        if flush.room() == Room::Plenty && self.waits_for_room.load(Ordering::Relaxed) {
-            self.waits_for_room.store(false, Ordering::Relaxed);
+        let flush = Flush { blocked: !flushed.all, waiting_bytes, is_closed };
+        let room = flush.room();
+        if room != Room::None && self.waits_for_room.load(Ordering::Relaxed) {
+            // Where something still waits, a pong may be kept back that wants to know the end of it.
+            self.waits_for_room.store(room == Room::Some, Ordering::Relaxed);
             self.wake_receiver();
         }
         Ok(flush)
@@ -447,7 +496,7 @@ impl Shared {
         let current = CURRENT.replace(Arc::as_ptr(self));
         // A turn within another one has a buffer of its own.
         let frames = if current.is_null() { Vec::new() } else { FRAMES.take() };
-        let _outer = Outer { current, frames };
+        let _outer = Outer { current, frames, spilled: SPILLED.replace(false) };
         turn()
     }
 
@@ -459,7 +508,6 @@ impl Shared {
 /// What a flush achieved.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Flush {
-    pub(super) bytes: usize,
     /// The peer takes no more for now.
     pub(super) blocked: bool,
     pub(super) waiting_bytes: usize,
@@ -513,25 +561,39 @@ thread_local! {
     static CURRENT: Cell<*const Shared> = const { Cell::new(ptr::null()) };
     /// What that task has sent and not yet written.
     static FRAMES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    /// Some of it waits in the outbox, and the rest must follow it there.
+    static SPILLED: Cell<bool> = const { Cell::new(false) };
 }
+
+// Who waits for the peer.
+const NOBODY: u8 = 0;
+const THE_HANDLER: u8 = 1;
+const SOMEBODY: u8 = 2;
 
 /// Puts back what was current before.
 struct Outer {
     current: *const Shared,
     frames: Vec<u8>,
+    spilled: bool,
 }
 
 impl Drop for Outer {
     fn drop(&mut self) {
         CURRENT.set(self.current);
+        SPILLED.set(self.spilled);
         if self.current.is_null() {
             // The buffer serves the next turn. What is left in it can be sent no more.
-            FRAMES.with_borrow_mut(Vec::clear);
+            FRAMES.with_borrow_mut(|frames| {
+                frames.clear();
+                frames.shrink_to(FRAMES_BYTES_MAX);
+            });
         } else {
             FRAMES.set(mem::take(&mut self.frames));
         }
     }
 }
 
+/// A buffer that one large frame has made larger is not kept.
+const FRAMES_BYTES_MAX: usize = 64 * 1024;
 /// Sharing a frame costs a piece of a vectored write, copying a small one less.
 const SHARE_BYTES_MIN: usize = 256;

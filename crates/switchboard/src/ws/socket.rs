@@ -150,6 +150,7 @@ impl WebSocket {
 
     /// One half that sends and can be cloned, and the one that receives.
     pub fn split(self) -> (Sender, Receiver) {
+        self.sender.shared.share();
         (self.sender, self.receiver)
     }
 
@@ -237,9 +238,15 @@ impl fmt::Debug for Receiver {
 
 /// The half of a [`WebSocket`] that sends, from any task or thread. Clones send on the same
 /// connection. Senders do not keep it open.
-#[derive(Clone)]
 pub struct Sender {
     shared: Arc<Shared>,
+}
+
+impl Clone for Sender {
+    fn clone(&self) -> Self {
+        self.shared.share();
+        Self { shared: Arc::clone(&self.shared) }
+    }
 }
 
 impl Sender {

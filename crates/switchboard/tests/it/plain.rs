@@ -247,6 +247,49 @@ async fn a_sender_in_another_task_wakes_the_connection() {
     client.expect(&plain(Frame::Text("from elsewhere"))).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_handler_sends_comes_before_what_it_has_others_send() {
+    // Another task sends, and closes, as soon as the handler has sent, which goes on without a pause.
+    let server = ws::Server::new(async |socket: WebSocket| {
+        let sender = socket.sender();
+        socket.send_text("first").unwrap();
+        let other = std::thread::spawn(move || {
+            sender.send_text("second").unwrap();
+            sender.close(ws::CloseCode::NORMAL, "");
+        });
+        other.join().unwrap();
+    });
+    let (address, _guard) = serve(&server).await;
+    for _ in 0..50 {
+        let mut client = Raw::connect(address).await;
+        client.expect(b"\x81\x05first\x81\x06second\x88\x02\x03\xe8").await;
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_reads_slowly_but_steadily_is_no_slow_consumer() {
+    let server = ws::Server::new(async |mut socket: WebSocket| -> Result<(), ws::Error> {
+        socket.send(vec![7; 8_000_000])?;
+        while socket.recv().await?.is_some() {}
+        Ok(())
+    });
+    let mut client = Raw::pipe(&server, 64 * 1024).await;
+    let begun = std::time::Instant::now();
+    let mut read = 0;
+    while read < 8_000_000 {
+        // A little more often than it would have to, for longer than it may take nothing.
+        let mut some = vec![0; 450_000];
+        read += within(client.stream.read_exact(&mut some)).await.unwrap_or_default();
+        let pause = Duration::from_millis(400);
+        tokio::time::timeout(pause, std::future::pending::<()>()).await.ok();
+        if 8_000_000 - read < 450_000 {
+            break;
+        }
+    }
+    assert!(Duration::from_secs(6) < begun.elapsed());
+    assert_eq!(server.connections(), 1, "it was given up");
+}
+
 #[tokio::test]
 async fn halves_in_tasks_of_their_own_work_and_end_the_connection() {
     let server = ws::Server::new(async |socket: WebSocket| {

@@ -1,6 +1,7 @@
 """python-socketio, the blocking client: one thread for each connection."""
 
 import queue
+import time
 
 import pytest
 import socketio
@@ -37,6 +38,14 @@ class Client:
 
     def call(self, event, data=None, namespace="/"):
         return self.socket.call(event, data, namespace=namespace, timeout=SECONDS)
+
+
+def until(holds):
+    """Waits until something holds."""
+    deadline = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.001)
 
 
 @pytest.fixture
@@ -160,6 +169,9 @@ def test_large_event(connect):
 def test_client_disconnects(connect, server):
     client = connect()
     sid = client.socket.get_sid()
+    # Its writer looks at the state before each turn, and says nothing when `disconnect` comes while
+    # a request is under way. So wait until it waits for something to write.
+    until(lambda: client.socket.eio.queue.not_empty._waiters)
     client.socket.disconnect()
     reason = server.wait_for(rf"left / {sid} (.*)").group(1)
     assert reason in ("client namespace disconnect", "transport close")

@@ -120,7 +120,8 @@ impl<C> Outbox<C> {
 }
 
 impl<C: Overflow> Outbox<C> {
-    /// Queues one packet for this connection alone. `text` begins with its Engine.IO digit.
+    /// Queues one packet for this connection alone. `text` begins with its Engine.IO digit, or is
+    /// empty: then the packet is binary.
     pub(crate) fn push(&self, text: &[u8], attachments: &[Bytes]) {
         self.push_with(|queue| match queue {
             Queue::WebSocket(chunks) => {
@@ -447,9 +448,11 @@ fn push_shared(chunks: &mut Chunks, bytes: Bytes) -> usize {
 }
 
 fn push_packets(text: Bytes, attachments: &[Bytes], packets: &mut VecDeque<Packet>) -> usize {
-    let text = Packet::Text(text);
     let mut len = text.len();
-    packets.push_back(text);
+    // Empty: a packet of binary messages only.
+    if !text.is_empty() {
+        packets.push_back(Packet::Text(text));
+    }
     for attachment in attachments {
         let packet = Packet::Binary(attachment.clone());
         len += packet.len();

@@ -47,7 +47,10 @@ impl Prepared {
 pub(crate) fn encode_frames(text: &[u8], attachments: &[Bytes], output: &mut Vec<u8>) {
     let attached: usize = attachments.iter().map(|it| it.len() + FRAME_HEADER_MAX).sum();
     output.reserve(text.len() + FRAME_HEADER_MAX + attached);
-    encode_text_frame(text, output);
+    // Empty: a packet of binary messages only.
+    if !text.is_empty() {
+        encode_text_frame(text, output);
+    }
     for attachment in attachments {
         switchboard_ws::encode(switchboard_ws::Message::Binary(attachment), output);
     }

@@ -20,7 +20,7 @@ use super::origin::{Origins, Verdict};
 use super::query;
 use super::refusal::{Refusal, refuse_upgrade};
 use super::upgrade::{self, ByteStream, Upgrade};
-use crate::engine::Engine;
+use crate::engine::{Engine, Message, Sender};
 use crate::handshake::Handshake;
 use crate::session::{Command, Link, Reply, Session};
 use crate::{DisconnectReason, Id, Transport};
@@ -130,6 +130,9 @@ fn open_polling(engine: &Arc<Engine>, parts: &Parts) -> Answer {
     let session = new_session(engine, parts, Transport::Polling);
     let mut body = Vec::new();
     open_packet(&session, &["websocket"], &mut body);
+    if let Some(message) = &engine.config.initial_packet {
+        eio::payload::encode(&message_packet(message), &mut body);
+    }
     engine.start_polling(&session);
     with_user_agent(text(body), &parts.headers)
 }
@@ -175,6 +178,12 @@ where
             return closing(Refusal::BadRequest.to_json());
         }
     };
+    if session.engine.config.keeps_requests {
+        let address = session.handshake.address();
+        let request = Handshake::new(&parts.uri, &parts.headers, address);
+        // Refused only when the session is gone, which the next command tells.
+        session.outbox.command(Command::Request(Arc::new(request))).ok();
+    }
     let (reply, answer) = oneshot::channel();
     if session.outbox.command(Command::Post(body, reply)).is_err() {
         return Refusal::UnknownSession.to_json();
@@ -227,6 +236,9 @@ async fn open_websocket(session: Arc<Session>, stream: impl Future<Output = Opti
     let mut open = Vec::new();
     open_packet(&session, &[], &mut open);
     session.outbox.push(&open, &[]);
+    if let Some(message) = session.engine.config.initial_packet.clone() {
+        Sender::new(Arc::clone(&session)).send(message);
+    }
     session.engine.start_websocket(&session, link);
 }
 
@@ -254,6 +266,14 @@ fn open_packet(session: &Session, upgrades: &[&str], output: &mut Vec<u8>) {
         max_payload: config.max_payload,
     };
     open.encode(output);
+}
+
+fn message_packet(message: &Message) -> eio::Packet<'_> {
+    let data = match message {
+        Message::Text(text) => eio::Data::Text(text),
+        Message::Binary(bytes) => eio::Data::Binary(bytes),
+    };
+    eio::Packet { kind: eio::Kind::Message, data }
 }
 
 fn preflight(origins: &Origins, request: &HeaderMap) -> Answer {

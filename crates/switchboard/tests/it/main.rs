@@ -13,6 +13,7 @@
 
 mod client;
 mod ending;
+mod engine;
 mod handlers;
 mod http2;
 mod http2_attacks;

@@ -9,6 +9,7 @@ use switchboard_sio::{Args, EncodeError};
 use switchboard_ws as ws;
 
 use crate::broadcast::Broadcast;
+use crate::encoding::Encoding;
 use crate::engine::{Config, Engine};
 use crate::error::ConnectError;
 use crate::handler::Handler;
@@ -223,6 +224,7 @@ impl ServerBuilder {
             ack_timeout: self.ack_timeout.unwrap_or(Duration::from_secs(30)),
             eio: self.eio,
             sio: sio::Limits::default(),
+            encoding: Encoding::default(),
             ws,
             origins: self.origins,
         };

@@ -42,6 +42,7 @@
 mod ack;
 mod broadcast;
 mod chunks;
+mod encoding;
 mod error;
 mod extract;
 mod handler;

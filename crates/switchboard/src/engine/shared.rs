@@ -13,6 +13,7 @@ use switchboard_ws as ws;
 use tokio::sync::Notify;
 
 use super::{Message, Starter};
+use crate::encoding::Encoding;
 use crate::http::origin::Origins;
 use crate::namespace::NamespaceInner;
 use crate::session::driver::Driver;
@@ -31,6 +32,7 @@ pub(crate) struct Config {
     pub(crate) ack_timeout: Duration,
     pub(crate) eio: eio::Config,
     pub(crate) sio: sio::Limits,
+    pub(crate) encoding: Encoding,
     pub(crate) ws: ws::Limits,
     pub(crate) origins: Origins,
     pub(crate) initial_packet: Option<Message>,
@@ -74,9 +76,10 @@ impl Engine {
     /// The namespace of that name, made if it is new.
     pub(crate) fn namespace_or_new(&self, name: &str) -> Arc<NamespaceInner> {
         let mut namespaces = write(&self.namespaces);
-        let namespace = namespaces
-            .entry(name.into())
-            .or_insert_with(|| Arc::new(NamespaceInner::new(name, Arc::clone(&self.state))));
+        let namespace = namespaces.entry(name.into()).or_insert_with(|| {
+            let state = Arc::clone(&self.state);
+            Arc::new(NamespaceInner::new(name, state, self.config.encoding))
+        });
         Arc::clone(namespace)
     }
 

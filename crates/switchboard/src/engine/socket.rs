@@ -213,7 +213,9 @@ impl Sender {
                 packet.extend_from_slice(text.as_bytes());
                 self.session.outbox.push(&packet, &[]);
             }
-            Message::Binary(bytes) => self.session.outbox.push(&[], &[bytes]),
+            Message::Binary(bytes) => {
+                self.session.outbox.push(&[], &[bytes]);
+            }
         }
     }
 

@@ -12,6 +12,7 @@
 )]
 
 mod client;
+mod durations;
 mod ending;
 mod engine;
 mod handlers;

@@ -15,11 +15,16 @@ use crate::payload::is_reserved;
 use crate::placeholder::Placeholders;
 use crate::{ATTACHMENTS_MAX, Args, EncodeError, ID_MAX};
 
-/// A server lets a client into the namespace: `0/chat,{"sid":"..."}`.
-pub fn connect(namespace: &str, sid: &str, output: &mut Vec<u8>) {
+/// A server lets a client into the namespace: `0/chat,{"sid":"..."}`, with `"pid":"..."` behind it
+/// if the client may recover its state by that private id.
+pub fn connect(namespace: &str, sid: &str, pid: Option<&str>, output: &mut Vec<u8>) {
     write_start(CONNECT, namespace, output);
     output.extend_from_slice(b"{\"sid\":");
     write_string(sid, output);
+    if let Some(pid) = pid {
+        output.extend_from_slice(b",\"pid\":");
+        write_string(pid, output);
+    }
     output.push(b'}');
 }
 

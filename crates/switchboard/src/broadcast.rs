@@ -62,10 +62,9 @@ impl Broadcast {
     ///
     /// [`EncodeError`] when the arguments cannot be written as JSON. Then nobody gets anything.
     pub fn emit<A: Args>(&self, event: &str, args: A) -> Result<(), EncodeError> {
-        let mut text = vec![b'4'];
-        let name = self.namespace.name();
-        let attachments = switchboard_sio::encode::event(name, None, event, args, &mut text)?;
-        let prepared = Prepared::new(text, attachments);
+        let encoding = self.namespace.encoding;
+        let packet = encoding.event(self.namespace.name(), None, event, args)?;
+        let prepared = Prepared::new(packet);
         self.for_each(|socket| socket.session().outbox.push_shared(&prepared));
         Ok(())
     }

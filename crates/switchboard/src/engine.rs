@@ -12,6 +12,7 @@ use switchboard_sio as sio;
 use switchboard_ws as ws;
 use tokio::sync::Notify;
 
+use crate::encoding::Encoding;
 use crate::http::origin::Origins;
 use crate::namespace::NamespaceInner;
 use crate::session::driver::Driver;
@@ -30,6 +31,7 @@ pub(crate) struct Config {
     pub(crate) ack_timeout: Duration,
     pub(crate) eio: eio::Config,
     pub(crate) sio: sio::Limits,
+    pub(crate) encoding: Encoding,
     pub(crate) ws: ws::Limits,
     pub(crate) origins: Origins,
 }
@@ -69,9 +71,10 @@ impl Engine {
     /// The namespace of that name, made if it is new.
     pub(crate) fn namespace_or_new(&self, name: &str) -> Arc<NamespaceInner> {
         let mut namespaces = write(&self.namespaces);
-        let namespace = namespaces
-            .entry(name.into())
-            .or_insert_with(|| Arc::new(NamespaceInner::new(name, Arc::clone(&self.state))));
+        let namespace = namespaces.entry(name.into()).or_insert_with(|| {
+            let state = Arc::clone(&self.state);
+            Arc::new(NamespaceInner::new(name, state, self.config.encoding))
+        });
         Arc::clone(namespace)
     }
 

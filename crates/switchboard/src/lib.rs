@@ -40,6 +40,7 @@
 mod ack;
 mod broadcast;
 mod chunks;
+mod encoding;
 mod engine;
 mod error;
 mod extract;

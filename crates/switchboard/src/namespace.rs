@@ -9,6 +9,7 @@ use switchboard_sio::{Args, EncodeError};
 
 use crate::Id;
 use crate::broadcast::Broadcast;
+use crate::encoding::Encoding;
 use crate::error::ConnectError;
 use crate::handler::{EventHandler, EventHandlers, Handler, Middleware, erase, register};
 use crate::rooms::{Membership, Room, Rooms};
@@ -140,6 +141,7 @@ pub(crate) struct NamespaceInner {
     name: Box<str>,
     table: RwLock<Table>,
     pub(crate) state: Arc<StateMap>,
+    pub(crate) encoding: Encoding,
     sockets: [RwLock<HashMap<Id, (Socket, Membership)>>; SHARDS],
     everybody: Arc<Room>,
     rooms: Rooms,
@@ -156,11 +158,12 @@ struct Table {
 }
 
 impl NamespaceInner {
-    pub(crate) fn new(name: &str, state: Arc<StateMap>) -> Self {
+    pub(crate) fn new(name: &str, state: Arc<StateMap>, encoding: Encoding) -> Self {
         Self {
             name: name.into(),
             table: RwLock::default(),
             state,
+            encoding,
             sockets: Default::default(),
             everybody: Arc::new(Room::new("")),
             rooms: Rooms::new(),

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use crate::chunks::{Chunk, Chunks};
+use crate::encoding::Encoded;
 use crate::prepared::{Prepared, encode_frames};
 use crate::sync::lock;
 
@@ -131,6 +132,11 @@ impl<C: Overflow> Outbox<C> {
                 push_packets(text, attachments, packets)
             }
         });
+    }
+
+    /// Queues one Socket.IO packet for this connection alone.
+    pub(crate) fn push_packet(&self, packet: &Encoded) {
+        self.push(&packet.text, &packet.attachments);
     }
 
     /// Queues a packet whose bytes many connections share.
@@ -447,9 +453,11 @@ fn push_shared(chunks: &mut Chunks, bytes: Bytes) -> usize {
 }
 
 fn push_packets(text: Bytes, attachments: &[Bytes], packets: &mut VecDeque<Packet>) -> usize {
-    let text = Packet::Text(text);
-    let mut len = text.len();
-    packets.push_back(text);
+    let mut len = 0;
+    if !text.is_empty() {
+        len = text.len();
+        packets.push_back(Packet::Text(text));
+    }
     for attachment in attachments {
         let packet = Packet::Binary(attachment.clone());
         len += packet.len();

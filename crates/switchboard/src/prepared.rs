@@ -9,6 +9,8 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use switchboard_ws::{FrameHeader, Opcode};
 
+use crate::encoding::Encoded;
+
 /// One Socket.IO packet, ready for every transport.
 #[derive(Debug)]
 pub(crate) struct Prepared {
@@ -18,12 +20,12 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    /// `text` is the Engine.IO message: a `4` and the Socket.IO packet.
-    pub(crate) fn new(text: Vec<u8>, attachments: Vec<Bytes>) -> Self {
+    pub(crate) fn new(packet: Encoded) -> Self {
+        let Encoded { text, attachments } = packet;
         Self { text: text.into(), attachments, frames: OnceLock::new() }
     }
 
-    /// The Engine.IO text packet, with its leading `4`.
+    /// The Engine.IO text packet, with its leading `4`; empty if there is none.
     pub(crate) fn text(&self) -> &Bytes {
         &self.text
     }
@@ -47,7 +49,9 @@ impl Prepared {
 pub(crate) fn encode_frames(text: &[u8], attachments: &[Bytes], output: &mut Vec<u8>) {
     let attached: usize = attachments.iter().map(|it| it.len() + FRAME_HEADER_MAX).sum();
     output.reserve(text.len() + FRAME_HEADER_MAX + attached);
-    encode_text_frame(text, output);
+    if !text.is_empty() {
+        encode_text_frame(text, output);
+    }
     for attachment in attachments {
         switchboard_ws::encode(switchboard_ws::Message::Binary(attachment), output);
     }

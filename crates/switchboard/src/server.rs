@@ -9,6 +9,7 @@ use switchboard_sio::{Args, EncodeError};
 use switchboard_ws as ws;
 
 use crate::broadcast::Broadcast;
+use crate::encoding::Encoding;
 use crate::engine::{Config, Engine};
 use crate::error::ConnectError;
 use crate::handler::Handler;
@@ -17,6 +18,7 @@ use crate::http::service::{Layer, Service};
 use crate::namespace::Namespace;
 use crate::socket::Socket;
 use crate::state::StateMap;
+use crate::wheel::LONGEST;
 
 /// A Socket.IO server. Cheap to clone; clones are the same server.
 ///
@@ -152,21 +154,22 @@ impl ServerBuilder {
     /// How often a client is asked whether it is still there. Default 25 s, as in the official
     /// server. Shorter finds dead clients sooner, and wakes sleeping phones more often. Intervals
     /// below a second cost a timer per connection; others share one wheel and may be up to a
-    /// second late.
+    /// second late. At most 12 days count, as for the timeout: clients wait for both together, and
+    /// the timers of browsers end at 24.8 days.
     pub fn ping_interval(mut self, interval: Duration) -> Self {
-        self.eio.ping_interval = interval;
+        self.eio.ping_interval = interval.min(LONGEST_PING);
         self
     }
 
     /// How long a client has for its answer. Default 20 s, as in the official server.
     pub fn ping_timeout(mut self, timeout: Duration) -> Self {
-        self.eio.ping_timeout = timeout;
+        self.eio.ping_timeout = timeout.min(LONGEST_PING);
         self
     }
 
     /// How long a change from polling to a WebSocket may take. Default 10 s.
     pub fn upgrade_timeout(mut self, timeout: Duration) -> Self {
-        self.eio.upgrade_timeout = timeout;
+        self.eio.upgrade_timeout = timeout.min(LONGEST);
         self
     }
 
@@ -180,13 +183,13 @@ impl ServerBuilder {
 
     /// How long a connection may live without joining any namespace. Default 45 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = Some(timeout);
+        self.connect_timeout = Some(timeout.min(LONGEST));
         self
     }
 
     /// How long [`Socket::emit_with_ack`] waits if it is not told otherwise. Default 30 s.
     pub fn ack_timeout(mut self, timeout: Duration) -> Self {
-        self.ack_timeout = Some(timeout);
+        self.ack_timeout = Some(timeout.min(LONGEST));
         self
     }
 
@@ -223,6 +226,7 @@ impl ServerBuilder {
             ack_timeout: self.ack_timeout.unwrap_or(Duration::from_secs(30)),
             eio: self.eio,
             sio: sio::Limits::default(),
+            encoding: Encoding::default(),
             ws,
             origins: self.origins,
         };
@@ -237,3 +241,5 @@ impl std::fmt::Debug for ServerBuilder {
         f.debug_struct("ServerBuilder").field("path", &self.path).finish_non_exhaustive()
     }
 }
+
+const LONGEST_PING: Duration = Duration::from_secs(12 * 24 * 60 * 60);

@@ -5,12 +5,15 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use switchboard_sio::{Args, EncodeError, Payload};
 use tokio::sync::oneshot;
 
 use crate::ack::{EmitWithAck, Place};
 use crate::broadcast::Broadcast;
+use crate::encoding::{Encoded, Encoding};
 use crate::error::AckError;
 use crate::handler::{EventHandler, EventHandlers, Handler, erase, register};
 use crate::handshake::Handshake;
@@ -72,7 +75,9 @@ impl Socket {
     ///
     /// [`EncodeError`] when the arguments cannot be written as JSON.
     pub fn emit<A: Args>(&self, event: &str, args: A) -> Result<(), EncodeError> {
-        self.send(|text| switchboard_sio::encode::event(self.namespace(), None, event, args, text))
+        let packet = self.encoding().event(self.namespace(), None, event, args)?;
+        self.send(&packet);
+        Ok(())
     }
 
     /// Sends an event, and waits for the client's acknowledgement.
@@ -100,10 +105,9 @@ impl Socket {
         let id = self.0.namespace.next_ack();
         let timeout = self.0.session.engine.config.ack_timeout;
         let waiting = self.wait_for_ack(id).and_then(|waiting| {
-            let sent = self.send(|text| {
-                switchboard_sio::encode::event(self.namespace(), Some(id), event, args, text)
-            });
-            sent.map(|()| waiting).map_err(AckError::Encode)
+            let packet = self.encoding().event(self.namespace(), Some(id), event, args);
+            self.send(&packet.map_err(AckError::Encode)?);
+            Ok(waiting)
         });
         EmitWithAck::new(waiting, timeout)
     }
@@ -183,9 +187,7 @@ impl Socket {
         if !self.0.is_connected.swap(false, Ordering::AcqRel) {
             return;
         }
-        let mut text = vec![b'4'];
-        switchboard_sio::encode::disconnect(self.namespace(), &mut text);
-        self.0.session.outbox.push(&text, &[]);
+        self.0.session.outbox.push_packet(&self.encoding().disconnect(self.namespace()));
         self.detach();
         // Refused only when the task is gone, and then the socket has had its end already.
         self.0.session.outbox.command(Command::Disconnected(self.clone())).ok();
@@ -207,6 +209,42 @@ impl Socket {
         lock(&self.0.own).as_ref()?.values.find()
     }
 
+    /// Keeps the data that belongs to this socket: one value, of a type of your choice, which
+    /// replaces the one before. It is kept as JSON, so that it can be read on other nodes and
+    /// comes back when a connection is recovered. For what cannot be written as JSON there is
+    /// [`insert`](Self::insert).
+    ///
+    /// ```
+    /// use switchboard::{Server, Socket};
+    ///
+    /// #[derive(serde::Serialize, serde::Deserialize)]
+    /// struct User { name: String }
+    ///
+    /// let io = Server::builder().build();
+    /// io.on("connection", async |socket: Socket| {
+    ///     socket.set_data(&User { name: "Ada".to_owned() }).ok();
+    ///     let user: Option<User> = socket.data();
+    /// });
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`serde_json::Error`] when the value cannot be written as JSON; then the old one stays.
+    pub fn set_data<T: Serialize + ?Sized>(&self, value: &T) -> Result<(), serde_json::Error> {
+        let data = serde_json::value::to_raw_value(value)?;
+        lock(&self.0.own).get_or_insert_default().data = Some(data);
+        Ok(())
+    }
+
+    /// What [`set_data`](Self::set_data) keeps. `None` when there is nothing, or nothing of that
+    /// type.
+    pub fn data<T: DeserializeOwned>(&self) -> Option<T> {
+        let own = lock(&self.0.own);
+        let data = own.as_ref()?.data.clone()?;
+        drop(own);
+        serde_json::from_str(data.get()).ok()
+    }
+
     pub(crate) fn session(&self) -> &Arc<Session> {
         &self.0.session
     }
@@ -217,9 +255,8 @@ impl Socket {
 
     /// The client is told first, then broadcasts may reach it.
     pub(crate) fn attach(&self) {
-        let mut text = vec![b'4'];
-        switchboard_sio::encode::connect(self.namespace(), self.0.id.as_str(), &mut text);
-        self.0.session.outbox.push(&text, &[]);
+        let packet = self.encoding().connect(self.namespace(), self.0.id.as_str(), None);
+        self.0.session.outbox.push_packet(&packet);
         // Only then may somebody disconnect it, who would otherwise leave it in the namespace.
         self.0.namespace.add(self);
         self.0.is_connected.store(true, Ordering::Release);
@@ -252,7 +289,9 @@ impl Socket {
     }
 
     pub(crate) fn send_ack<A: Args>(&self, id: u64, args: A) -> Result<(), EncodeError> {
-        self.send(|text| switchboard_sio::encode::ack(self.namespace(), id, args, text))
+        let packet = self.encoding().ack(self.namespace(), id, args)?;
+        self.send(&packet);
+        Ok(())
     }
 
     /// The client has answered. An unknown id is ignored, as in the official server.
@@ -291,17 +330,14 @@ impl Socket {
         Ok((receiver, Place { socket: self.clone(), id }))
     }
 
-    fn send(
-        &self,
-        encode: impl FnOnce(&mut Vec<u8>) -> Result<Vec<bytes::Bytes>, EncodeError>,
-    ) -> Result<(), EncodeError> {
-        let mut text = Vec::with_capacity(PACKET_BYTES_USUAL);
-        text.push(b'4');
-        let attachments = encode(&mut text)?;
+    fn send(&self, packet: &Encoded) {
         if self.is_connected() {
-            self.0.session.outbox.push(&text, &attachments);
+            self.0.session.outbox.push_packet(packet);
         }
-        Ok(())
+    }
+
+    fn encoding(&self) -> Encoding {
+        self.0.namespace.encoding
     }
 }
 
@@ -332,9 +368,8 @@ struct Own {
     disconnect: Vec<EventHandler>,
     acks: HashMap<u64, oneshot::Sender<Payload<'static>>>,
     values: StateMap,
+    data: Option<Box<RawValue>>,
 }
 
 /// Acks that one socket may wait for at the same time.
 const ACKS_PENDING_MAX: usize = 10_000;
-/// Most packets fit this; larger ones grow it.
-const PACKET_BYTES_USUAL: usize = 128;

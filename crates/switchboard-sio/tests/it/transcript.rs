@@ -190,7 +190,7 @@ fn say(line: &str, actual: &mut String) {
     let (namespace, rest) = rest.split_once(' ').unwrap_or((rest, ""));
     let mut result = Ok(Vec::new());
     match verb {
-        "connect" => encode::connect(namespace, rest, &mut output),
+        "connect" => encode::connect(namespace, rest, None, &mut output),
         "request" => {
             let auth = Some(rest).filter(|it| !it.is_empty()).map(raw);
             encode::connect_request(namespace, auth.as_deref(), &mut output);

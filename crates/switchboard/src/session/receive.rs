@@ -165,10 +165,9 @@ impl Driver {
             return Err(End::too_many_namespaces());
         }
         let Some(inner) = self.session.engine.namespace(namespace) else {
-            let mut text = vec![b'4'];
-            let message = "Invalid namespace";
-            sio::encode::connect_error(namespace, message, None, &mut text);
-            self.session.outbox.push(&text, &[]);
+            let encoding = self.session.engine.config.encoding;
+            let packet = encoding.connect_error(namespace, "Invalid namespace", None);
+            self.session.outbox.push_packet(&packet);
             return Ok(());
         };
         self.put_out.retain(|it| **it != *namespace);

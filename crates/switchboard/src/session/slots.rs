@@ -196,10 +196,10 @@ impl Slot {
     fn refuse(&mut self, refusal: &ConnectError) {
         self.phase = Phase::Gone;
         let namespace = self.socket.namespace();
-        let mut text = vec![b'4'];
         let (message, data) = (refusal.message(), refusal.raw_data());
-        switchboard_sio::encode::connect_error(namespace, message, data, &mut text);
-        self.socket.session().outbox.push(&text, &[]);
+        let encoding = self.socket.namespace_inner().encoding;
+        let packet = encoding.connect_error(namespace, message, data);
+        self.socket.session().outbox.push_packet(&packet);
     }
 
     fn start(&mut self, id: Option<u64>, payload: Payload<'_>) -> Result<(), Panicked> {

@@ -12,6 +12,7 @@
 )]
 
 mod client;
+mod durations;
 mod ending;
 mod handlers;
 mod http2;

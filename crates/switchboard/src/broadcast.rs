@@ -8,6 +8,7 @@ use switchboard_sio::{Args, EncodeError};
 use crate::Id;
 use crate::namespace::NamespaceInner;
 use crate::prepared::Prepared;
+use crate::recovery::Target;
 use crate::socket::Socket;
 
 /// Chooses the sockets of a broadcast. Made by [`Namespace::to`](crate::Namespace::to),
@@ -65,8 +66,25 @@ impl Broadcast {
         let encoding = self.namespace.encoding;
         let packet = encoding.event(self.namespace.name(), None, event, args)?;
         let prepared = Prepared::new(packet);
-        self.for_each(|socket| socket.session().outbox.push_shared(&prepared));
+        self.deliver(&prepared);
         Ok(())
+    }
+
+    fn deliver(&self, packet: &Prepared) {
+        let Some(log) = self.namespace.recovery.log() else {
+            self.for_each(|socket| socket.session().outbox.push_shared(packet));
+            return;
+        };
+        // A socket that is found by its id must not be dropped for good under the log's lock.
+        let by_id = |name: &Box<str>| self.namespace.socket(Id::parse(name)?);
+        let kept: Vec<_> = self.rooms.iter().chain(&self.except).filter_map(by_id).collect();
+        let target = Target::Many {
+            rooms: self.rooms.clone().into(),
+            except: self.except.clone().into(),
+            sender: self.sender,
+        };
+        log.broadcast(self.namespace.encoding, packet, target, |visit| self.for_each(visit));
+        drop(kept);
     }
 
     /// The chosen sockets of this node.

@@ -5,6 +5,8 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use switchboard_sio::{Args, EncodeError, encode};
 
+use crate::prepared::Prepared;
+
 /// One packet as Engine.IO messages, for any version and transport.
 #[derive(Debug, Default)]
 pub(crate) struct Encoded {
@@ -34,6 +36,14 @@ impl Encoding {
         let mut text = start();
         let attachments = encode::event(namespace, id, name, args, &mut text)?;
         Ok(Encoded { text, attachments })
+    }
+
+    /// The same event with its offset as one more argument, which recovery adds at the end.
+    pub(crate) fn with_offset(self, event: &Prepared, offset: &str) -> Prepared {
+        let text = event.text();
+        let Some(open) = text.strip_suffix(b"]") else { return Prepared::new(Encoded::default()) };
+        let text = [open, b",\"", offset.as_bytes(), b"\"]"].concat();
+        Prepared::new(Encoded { text, attachments: event.attachments().to_vec() })
     }
 
     /// The answer to an event.

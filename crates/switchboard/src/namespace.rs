@@ -12,6 +12,7 @@ use crate::broadcast::Broadcast;
 use crate::encoding::Encoding;
 use crate::error::ConnectError;
 use crate::handler::{EventHandler, EventHandlers, Handler, Middleware, erase, register};
+use crate::recovery::{self, Recovery};
 use crate::rooms::{Membership, Room, Rooms};
 use crate::socket::Socket;
 use crate::state::StateMap;
@@ -85,6 +86,22 @@ impl Namespace {
         write(&self.0.table).middleware.push(erase(check));
     }
 
+    /// Switches [connection state recovery](Recovery) on or, with `None`, off for this namespace,
+    /// whatever [`ServerBuilder::recovery`](crate::ServerBuilder::recovery) says. To be called
+    /// before the namespace is used: later calls change nothing, and log a warning.
+    ///
+    /// ```
+    /// use switchboard::{Recovery, Server};
+    ///
+    /// let io = Server::builder().build();
+    /// io.of("/orders").recovery(Recovery::default());
+    /// ```
+    pub fn recovery(&self, options: impl Into<Option<Recovery>>) {
+        if !self.0.recovery.decide(options.into()) {
+            tracing::warn!(namespace = self.name(), "recovery was decided before: nothing changes");
+        }
+    }
+
     /// Sends an event to every socket of the namespace.
     ///
     /// # Errors
@@ -146,6 +163,7 @@ pub(crate) struct NamespaceInner {
     everybody: Arc<Room>,
     rooms: Rooms,
     next_ack: AtomicU64,
+    pub(crate) recovery: recovery::Switch,
 }
 
 /// The handlers of a namespace.
@@ -158,7 +176,12 @@ struct Table {
 }
 
 impl NamespaceInner {
-    pub(crate) fn new(name: &str, state: Arc<StateMap>, encoding: Encoding) -> Self {
+    pub(crate) fn new(
+        name: &str,
+        state: Arc<StateMap>,
+        encoding: Encoding,
+        recovery: recovery::Switch,
+    ) -> Self {
         Self {
             name: name.into(),
             table: RwLock::default(),
@@ -168,6 +191,7 @@ impl NamespaceInner {
             everybody: Arc::new(Room::new("")),
             rooms: Rooms::new(),
             next_ack: AtomicU64::new(0),
+            recovery,
         }
     }
 
@@ -197,7 +221,9 @@ impl NamespaceInner {
     pub(crate) fn remove(&self, socket: &Socket) {
         let entry = {
             let mut shard = write(self.shard(socket.id()));
-            let entry = shard.remove(&socket.id());
+            // A socket that was recovered has the id of the one before it.
+            let is_ours = shard.get(&socket.id()).is_some_and(|(it, _)| it.is(socket));
+            let entry = is_ours.then(|| shard.remove(&socket.id())).flatten();
             if shard.len() < shard.capacity() / 4 {
                 shard.shrink_to_fit();
             }

@@ -35,6 +35,11 @@ impl Prepared {
         &self.attachments
     }
 
+    /// How many bytes the packet has, without any framing.
+    pub(crate) fn len(&self) -> usize {
+        self.text.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
+    }
+
     /// All of the packet as WebSocket frames.
     pub(crate) fn frames(&self) -> &Bytes {
         self.frames.get_or_init(|| {

@@ -110,7 +110,7 @@ impl Room {
         // Dropped after the lock: what an application stored in a socket may run code on drop.
         let (_gone, is_empty) = {
             let mut members = lock(&chunk.members);
-            let Some(at) = members.iter().position(|it| it.id() == socket.id()) else {
+            let Some(at) = members.iter().position(|it| it.is(socket)) else {
                 return false;
             };
             let gone = members.swap_remove(at);

@@ -16,6 +16,7 @@ use crate::handler::Handler;
 use crate::http::origin::Origins;
 use crate::http::service::{Layer, Service};
 use crate::namespace::Namespace;
+use crate::recovery::Recovery;
 use crate::socket::Socket;
 use crate::state::StateMap;
 use crate::wheel::LONGEST;
@@ -141,6 +142,7 @@ pub struct ServerBuilder {
     connect_timeout: Option<Duration>,
     ack_timeout: Option<Duration>,
     origins: Origins,
+    recovery: Option<Recovery>,
     state: StateMap,
     pub(crate) initial_packet: Option<engine::Message>,
     pub(crate) keeps_requests: bool,
@@ -210,10 +212,21 @@ impl ServerBuilder {
         self
     }
 
+    /// Gives clients back what they missed during a short cut, in all namespaces that do not say
+    /// otherwise by [`Namespace::recovery`]. Default off, as in the official server; then it costs
+    /// nothing. See [`Recovery`] for the options, the promise and the cost.
+    ///
+    /// Clients opt out with the query `recovery=0`: events carry one more argument for all others,
+    /// which breaks clients that insist on the number of arguments.
+    pub fn recovery(mut self, options: Recovery) -> Self {
+        self.recovery = Some(options);
+        self
+    }
+
     /// Keeps a value for handlers, which get a clone by the [`State`](crate::State) extractor. One
     /// value of each type.
     pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
-        self.state.insert(value);
+        drop(self.state.insert(value));
         self
     }
 
@@ -240,6 +253,7 @@ impl ServerBuilder {
             eio: self.eio,
             sio: sio::Limits::default(),
             encoding: Encoding::default(),
+            recovery: self.recovery,
             ws,
             origins: self.origins,
             initial_packet: self.initial_packet,

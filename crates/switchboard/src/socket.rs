@@ -14,10 +14,12 @@ use tokio::sync::oneshot;
 use crate::ack::{EmitWithAck, Place};
 use crate::broadcast::Broadcast;
 use crate::encoding::{Encoded, Encoding};
-use crate::error::AckError;
+use crate::error::{AckError, DisconnectReason};
 use crate::handler::{EventHandler, EventHandlers, Handler, erase, register};
 use crate::handshake::Handshake;
 use crate::namespace::NamespaceInner;
+use crate::prepared::Prepared;
+use crate::recovery::{self, Cut, Log, Moves, Restored, Track};
 use crate::rooms::Membership;
 use crate::session::{Command, Session};
 use crate::state::StateMap;
@@ -31,11 +33,17 @@ use crate::{Id, Transport};
 pub struct Socket(Arc<SocketInner>);
 
 impl Socket {
-    pub(crate) fn new(namespace: Arc<NamespaceInner>, session: Arc<Session>) -> Self {
+    pub(crate) fn new(
+        namespace: Arc<NamespaceInner>,
+        session: Arc<Session>,
+        id: Id,
+        track: Option<Box<Track>>,
+    ) -> Self {
         Self(Arc::new(SocketInner {
-            id: Id::random(),
+            id,
             namespace,
             session,
+            track,
             is_connected: AtomicBool::new(false),
             rooms: Mutex::new(Some(Vec::new())),
             own: Mutex::new(None),
@@ -76,7 +84,10 @@ impl Socket {
     /// [`EncodeError`] when the arguments cannot be written as JSON.
     pub fn emit<A: Args>(&self, event: &str, args: A) -> Result<(), EncodeError> {
         let packet = self.encoding().event(self.namespace(), None, event, args)?;
-        self.send(&packet);
+        match self.tracked() {
+            Some((log, track)) => log.emit(self.encoding(), &Prepared::new(packet), self, track),
+            None => self.send(&packet),
+        }
         Ok(())
     }
 
@@ -138,27 +149,45 @@ impl Socket {
 
     /// Joins a room, which begins to exist with its first member.
     pub fn join(&self, room: impl AsRef<str>) {
-        let room = room.as_ref();
+        self.move_rooms(|moves| {
+            if let Some(room) = self.enter(room.as_ref())
+                && let Some(moves) = moves
+            {
+                moves.joined(&room);
+            }
+        });
+    }
+
+    /// Joins a room, and says which, unless the socket is in it already.
+    fn enter(&self, room: &str) -> Option<Arc<str>> {
         let mut rooms = lock(&self.0.rooms);
         // `None`: the socket has left for good, and must not come back.
-        let Some(rooms) = rooms.as_mut() else { return };
+        let rooms = rooms.as_mut()?;
         let is_member = rooms.iter().any(|it| **it.room_name() == *room);
-        if !is_member && room != self.0.id.as_str() {
-            rooms.push(self.0.namespace.rooms().join(room, self));
+        if is_member || room == self.0.id.as_str() {
+            return None;
         }
+        let membership = self.0.namespace.rooms().join(room, self);
+        let room = Arc::clone(membership.room_name());
+        rooms.push(membership);
+        Some(room)
     }
 
     /// Leaves a room.
     pub fn leave(&self, room: impl AsRef<str>) {
-        let membership = {
-            let mut rooms = lock(&self.0.rooms);
-            let Some(rooms) = rooms.as_mut() else { return };
-            let Some(at) = rooms.iter().position(|it| **it.room_name() == *room.as_ref()) else {
-                return;
+        self.move_rooms(|moves| {
+            let membership = {
+                let mut rooms = lock(&self.0.rooms);
+                let Some(rooms) = rooms.as_mut() else { return };
+                let is_meant = |it: &Membership| **it.room_name() == *room.as_ref();
+                let Some(at) = rooms.iter().position(is_meant) else { return };
+                rooms.swap_remove(at)
             };
-            rooms.swap_remove(at)
-        };
-        self.0.namespace.rooms().leave(&membership, self);
+            self.0.namespace.rooms().leave(&membership, self);
+            if let Some(moves) = moves {
+                moves.left(membership.room_name());
+            }
+        });
     }
 
     /// The rooms that the socket is in. Its own id, which works as a room too, is not listed.
@@ -182,13 +211,17 @@ impl Socket {
         Broadcast::new(Arc::clone(&self.0.namespace), Some(self.0.id))
     }
 
-    /// Puts the client out of this namespace. Its other namespaces go on.
+    /// Puts the client out of this namespace. Its other namespaces go on. A client whose connection
+    /// was cut before cannot come back with its state ([recovered](Self::recovered)) any more.
     pub fn disconnect(&self) {
         if !self.0.is_connected.swap(false, Ordering::AcqRel) {
+            if let Some((log, track)) = self.tracked() {
+                log.forget(track);
+            }
             return;
         }
         self.0.session.outbox.push_packet(&self.encoding().disconnect(self.namespace()));
-        self.detach();
+        self.detach(None);
         // Refused only when the task is gone, and then the socket has had its end already.
         self.0.session.outbox.command(Command::Disconnected(self.clone())).ok();
     }
@@ -196,12 +229,13 @@ impl Socket {
     /// Closes the whole connection, with all namespaces of this client: `disconnect(true)` of the
     /// official server.
     pub fn close(&self) {
-        self.0.session.close(crate::DisconnectReason::ForcedServerClose);
+        self.0.session.close(DisconnectReason::ForcedServerClose);
     }
 
     /// Keeps a value with the socket, one of each type, until the socket ends.
     pub fn insert<T: Send + Sync + 'static>(&self, value: T) {
-        lock(&self.0.own).get_or_insert_default().values.insert(value);
+        let before = lock(&self.0.own).get_or_insert_default().values.insert(value);
+        drop(before);
     }
 
     /// The value of that type, if one was kept.
@@ -245,6 +279,79 @@ impl Socket {
         serde_json::from_str(data.get()).ok()
     }
 
+    /// Whether the client was cut off for a moment and has everything back: what it missed, its
+    /// rooms, its [data](Self::data) and its id. Otherwise it begins anew, which is also what a
+    /// middleware sees, because it helps to decide. See [`Recovery`](crate::Recovery).
+    pub fn recovered(&self) -> bool {
+        self.0.track.as_ref().is_some_and(|it| it.is_recovered())
+    }
+
+    /// States who the client is, for [recovery](crate::Recovery): a client that comes back gets
+    /// the state of the socket before only if the middleware states the same again. To be called
+    /// in a [middleware](crate::Namespace::middleware). Without an identity the client must send
+    /// the same auth payload as before.
+    pub fn set_identity(&self, identity: impl Into<String>) {
+        let identity = identity.into().into_boxed_str();
+        lock(&self.0.own).get_or_insert_default().identity = Some(identity);
+    }
+
+    /// Who the client is, as [stated](Self::set_identity).
+    pub fn identity(&self) -> Option<Box<str>> {
+        lock(&self.0.own).as_ref()?.identity.clone()
+    }
+
+    /// Whether both are the same object. A socket that was recovered has the id of the one before.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(crate) fn track(&self) -> Option<&Track> {
+        self.0.track.as_deref()
+    }
+
+    /// The socket that has this one's id now, if that is another one.
+    pub(crate) fn successor(&self) -> Option<Self> {
+        self.0.namespace.socket(self.0.id).filter(|it| !it.is(self))
+    }
+
+    pub(crate) fn skips_middlewares(&self) -> bool {
+        let tracked = self.tracked();
+        tracked.is_some_and(|(log, track)| track.is_claiming() && log.skips_middlewares())
+    }
+
+    /// The socket for the same client when it cannot have its state back.
+    pub(crate) fn begin_anew(&self) -> Self {
+        self.detach(None);
+        self.clear();
+        let (namespace, session) = (Arc::clone(&self.0.namespace), Arc::clone(&self.0.session));
+        Self::new(namespace, session, Id::random(), self.track().map(Track::anew))
+    }
+
+    /// Takes back what the socket before has left. Called under the log's lock.
+    pub(crate) fn restore(&self, restored: Restored, rooms: &[Arc<str>]) {
+        for room in rooms {
+            self.enter(room);
+        }
+        let Restored { data, identity } = restored;
+        if data.is_none() && identity.is_none() {
+            return;
+        }
+        let mut own = lock(&self.0.own);
+        let own = own.get_or_insert_default();
+        own.data = data.or(own.data.take());
+        own.identity = identity;
+    }
+
+    /// What the socket leaves behind when its connection is cut.
+    fn cut(&self) -> Cut {
+        let own = lock(&self.0.own);
+        let (data, identity) = match own.as_ref() {
+            Some(own) => (own.data.clone(), own.identity.clone()),
+            None => (None, None),
+        };
+        Cut { data, identity }
+    }
+
     pub(crate) fn session(&self) -> &Arc<Session> {
         &self.0.session
     }
@@ -254,21 +361,43 @@ impl Socket {
     }
 
     /// The client is told first, then broadcasts may reach it.
-    pub(crate) fn attach(&self) {
-        let packet = self.encoding().connect(self.namespace(), self.0.id.as_str(), None);
+    ///
+    /// `false` when the client wanted its state back and cannot have it.
+    pub(crate) fn attach(&self) -> bool {
+        if let Some((log, track)) = self.tracked() {
+            return log.attach(self, track);
+        }
+        self.go_live(None);
+        true
+    }
+
+    pub(crate) fn go_live(&self, pid: Option<Id>) {
+        let pid = pid.as_ref().map(Id::as_str);
+        let packet = self.encoding().connect(self.namespace(), self.0.id.as_str(), pid);
         self.0.session.outbox.push_packet(&packet);
         // Only then may somebody disconnect it, who would otherwise leave it in the namespace.
         self.0.namespace.add(self);
         self.0.is_connected.store(true, Ordering::Release);
     }
 
-    /// Leaves the rooms and the namespace; pending acks end.
-    pub(crate) fn detach(&self) {
-        self.0.is_connected.store(false, Ordering::Release);
-        self.0.namespace.remove(self);
-        let rooms = lock(&self.0.rooms).take();
-        for membership in rooms.iter().flatten() {
-            self.0.namespace.rooms().leave(membership, self);
+    /// Leaves the rooms and the namespace; pending acks end. For some reasons the client may come
+    /// back.
+    pub(crate) fn detach(&self, reason: Option<DisconnectReason>) {
+        let was_connected = self.0.is_connected.swap(false, Ordering::AcqRel);
+        let leave = || {
+            self.0.namespace.remove(self);
+            let rooms = lock(&self.0.rooms).take();
+            for membership in rooms.iter().flatten() {
+                self.0.namespace.rooms().leave(membership, self);
+            }
+        };
+        match self.tracked() {
+            Some((log, _)) => {
+                // Somebody who disconnects it at this moment must not find it saved.
+                let is_cut = was_connected && reason.is_some_and(recovery::is_recoverable);
+                log.detach(self, is_cut.then(|| self.cut()), leave);
+            }
+            None => leave(),
         }
         let acks = lock(&self.0.own).as_mut().map(|own| std::mem::take(&mut own.acks));
         drop(acks);
@@ -336,6 +465,19 @@ impl Socket {
         }
     }
 
+    /// The log and what it knows of this socket, where it may be recovered.
+    fn tracked(&self) -> Option<(&Arc<Log>, &Track)> {
+        let track = self.0.track.as_deref()?;
+        Some((self.0.namespace.recovery.log()?, track))
+    }
+
+    fn move_rooms(&self, change: impl FnOnce(Option<&mut Moves<'_>>)) {
+        match self.tracked() {
+            Some((log, track)) => log.move_rooms(track, |moves| change(Some(moves))),
+            None => change(None),
+        }
+    }
+
     fn encoding(&self) -> Encoding {
         self.0.namespace.encoding
     }
@@ -354,6 +496,8 @@ struct SocketInner {
     id: Id,
     namespace: Arc<NamespaceInner>,
     session: Arc<Session>,
+    /// What recovery needs to know.
+    track: Option<Box<Track>>,
     is_connected: AtomicBool,
     /// `None` once the socket has left for good.
     rooms: Mutex<Option<Vec<Membership>>>,
@@ -369,6 +513,7 @@ struct Own {
     acks: HashMap<u64, oneshot::Sender<Payload<'static>>>,
     values: StateMap,
     data: Option<Box<RawValue>>,
+    identity: Option<Box<str>>,
 }
 
 /// Acks that one socket may wait for at the same time.

@@ -6,12 +6,15 @@ use std::sync::Arc;
 
 /// At most one value of each type.
 #[derive(Default)]
-pub(crate) struct StateMap(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
+pub(crate) struct StateMap(HashMap<TypeId, Value>);
+
+pub(crate) type Value = Arc<dyn Any + Send + Sync>;
 
 impl StateMap {
-    /// Keeps `value`, and drops the one of the same type that was there.
-    pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
-        self.0.insert(TypeId::of::<T>(), Arc::new(value));
+    /// Keeps `value`, and gives back the one of the same type that was there.
+    #[must_use = "its drop may run code of the application, so do it where no lock is held"]
+    pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) -> Option<Value> {
+        self.0.insert(TypeId::of::<T>(), Arc::new(value))
     }
 
     pub(crate) fn find<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {

@@ -30,11 +30,18 @@ pub(crate) struct Wheel<T> {
     start: Instant,
     turns: AtomicBool,
     shards: [Mutex<BTreeMap<u64, Vec<Weak<T>>>>; SHARDS],
+    /// Few, and of any kind: rung in every slot.
+    every_turn: Mutex<Vec<Weak<dyn Alarm>>>,
 }
 
 impl<T: Alarm> Wheel<T> {
     pub(crate) fn new() -> Self {
-        Self { start: Instant::now(), turns: AtomicBool::new(false), shards: Default::default() }
+        Self {
+            start: Instant::now(),
+            turns: AtomicBool::new(false),
+            shards: Default::default(),
+            every_turn: Mutex::default(),
+        }
     }
 
     /// Makes sure that somebody turns the wheel. Needs a tokio runtime.
@@ -56,6 +63,11 @@ impl<T: Alarm> Wheel<T> {
         self.start + Duration::from_secs(slot)
     }
 
+    /// Rings `alarm` in every slot, until it is gone.
+    pub(crate) fn ring_every_turn(&self, alarm: Weak<dyn Alarm>) {
+        lock(&self.every_turn).push(alarm);
+    }
+
     /// Rings everybody whose slot has begun.
     fn turn(&self, now: Instant) {
         let slot = now.saturating_duration_since(self.start).as_secs();
@@ -69,6 +81,12 @@ impl<T: Alarm> Wheel<T> {
                 alarm.ring();
             }
         }
+        let always: Vec<_> = {
+            let mut alarms = lock(&self.every_turn);
+            alarms.retain(|it| it.strong_count() != 0);
+            alarms.iter().filter_map(Weak::upgrade).collect()
+        };
+        always.iter().for_each(|it| it.ring());
     }
 }
 

@@ -16,6 +16,7 @@ use super::{Message, Starter};
 use crate::encoding::Encoding;
 use crate::http::origin::Origins;
 use crate::namespace::NamespaceInner;
+use crate::recovery::{Recovery, Switch};
 use crate::session::driver::Driver;
 use crate::session::{Link, Session};
 use crate::state::StateMap;
@@ -33,6 +34,7 @@ pub(crate) struct Config {
     pub(crate) eio: eio::Config,
     pub(crate) sio: sio::Limits,
     pub(crate) encoding: Encoding,
+    pub(crate) recovery: Option<Recovery>,
     pub(crate) ws: ws::Limits,
     pub(crate) origins: Origins,
     pub(crate) initial_packet: Option<Message>,
@@ -78,7 +80,10 @@ impl Engine {
         let mut namespaces = write(&self.namespaces);
         let namespace = namespaces.entry(name.into()).or_insert_with(|| {
             let state = Arc::clone(&self.state);
-            Arc::new(NamespaceInner::new(name, state, self.config.encoding))
+            let config = &self.config;
+            let silence = config.eio.ping_interval.saturating_add(config.eio.ping_timeout);
+            let recovery = Switch::new(config.recovery.clone(), silence, &self.wheel);
+            Arc::new(NamespaceInner::new(name, state, config.encoding, recovery))
         });
         Arc::clone(namespace)
     }

@@ -13,6 +13,7 @@ use super::ending::End;
 use super::link::{Link, Scratch};
 use super::slots::Slot;
 use crate::DisconnectReason;
+use crate::recovery::{self, Admission};
 use crate::socket::Socket;
 
 impl Driver {
@@ -177,8 +178,11 @@ impl Driver {
             return Ok(());
         };
         self.put_out.retain(|it| **it != *namespace);
-        let socket = Socket::new(inner, Arc::clone(&self.session));
-        let mut slot = Slot::connect(socket, auth.unwrap_or("{}"));
+        let log = inner.recovery.log().map(|it| &**it);
+        let auth = auth.unwrap_or("{}");
+        let Admission { id, track, auth } = recovery::admit(log, &self.session.handshake, auth);
+        let socket = Socket::new(Arc::clone(&inner), Arc::clone(&self.session), id, track);
+        let mut slot = Slot::connect(socket, &auth);
         let polled = slot.poll(cx);
         if slot.is_live() {
             self.connect_by = None;

@@ -65,14 +65,18 @@ impl Slot {
             queue: VecDeque::new(),
             queue_bytes: 0,
         };
-        let checks = slot.socket.namespace_inner().middleware();
-        if checks.is_empty() {
-            slot.accept(auth);
-        } else {
-            let check = run_middleware(checks, slot.socket.clone(), auth.to_owned());
-            slot.running = Some(Running::Check(Box::pin(check), auth.into()));
-        }
+        slot.check(auth);
         slot
+    }
+
+    fn check(&mut self, auth: &str) {
+        let checks = self.socket.namespace_inner().middleware();
+        if checks.is_empty() || self.socket.skips_middlewares() {
+            self.accept(auth);
+        } else {
+            let check = run_middleware(checks, self.socket.clone(), auth.to_owned());
+            self.running = Some(Running::Check(Box::pin(check), auth.into()));
+        }
     }
 
     pub(crate) fn is_live(&self) -> bool {
@@ -128,7 +132,7 @@ impl Slot {
             // Never connected: nobody is told, and the check is of no use any more.
             Phase::Checking => self.running = None,
             Phase::Live => {
-                self.socket.detach();
+                self.socket.detach(Some(reason));
                 let mut handlers = self.socket.disconnect_handlers();
                 handlers.extend(self.socket.namespace_inner().disconnect_handlers());
                 if !handlers.is_empty() {
@@ -184,8 +188,13 @@ impl Slot {
     }
 
     fn accept(&mut self, auth: &str) {
+        if !self.socket.attach() {
+            // It cannot have its state back, so it begins anew, with another id.
+            self.socket = self.socket.begin_anew();
+            self.check(auth);
+            return;
+        }
         self.phase = Phase::Live;
-        self.socket.attach();
         let handlers = self.socket.namespace_inner().connection_handlers();
         if !handlers.is_empty() {
             let start = run_connection(handlers, self.socket.clone(), auth.to_owned());

@@ -24,6 +24,9 @@ mod plain;
 mod plain_ending;
 mod polling;
 mod pressure;
+mod recovery;
+mod recovery_rules;
+mod recovery_stress;
 mod rooms;
 #[cfg(feature = "tls")]
 mod tls;

@@ -40,6 +40,7 @@
 mod ack;
 mod broadcast;
 mod chunks;
+mod dialect;
 mod encoding;
 mod engine;
 mod error;

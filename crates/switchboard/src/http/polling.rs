@@ -15,7 +15,9 @@ use super::check::{Wish, check};
 use super::door::{new_session, open_packet};
 use super::origin::Verdict;
 use super::refusal::Refusal;
-use super::reply::{Answer, closing, html, status, text, unavailable, with_user_agent};
+use super::reply::{Answer, closing, html, status, text, unavailable, with_type, with_user_agent};
+use super::script;
+use crate::dialect::PollBody;
 use crate::engine::Engine;
 use crate::session::{Command, Reply, Session};
 use crate::{DisconnectReason, Transport};
@@ -40,7 +42,7 @@ where
         return Refusal::BadRequest.to_json();
     }
     let answer = match parts.method {
-        Method::GET => poll(&session).await,
+        Method::GET => poll(&session, parts).await,
         Method::POST => post(&session, parts, body).await,
         // As in the official server, which has no better answer here.
         _ => status(StatusCode::INTERNAL_SERVER_ERROR),
@@ -53,18 +55,29 @@ fn open_polling(engine: &Arc<Engine>, parts: &Parts) -> Answer {
     let mut body = Vec::new();
     open_packet(&session, &["websocket"], &mut body);
     engine.start_polling(&session);
-    with_user_agent(text(body), &parts.headers)
+    with_user_agent(packets(&session, parts, session.dialect.single(&body)), &parts.headers)
 }
 
-async fn poll(session: &Session) -> Answer {
+async fn poll(session: &Session, parts: &Parts) -> Answer {
     let (reply, answer) = oneshot::channel();
     if session.outbox.command(Command::Poll(reply)).is_err() {
         return Refusal::UnknownSession.to_json();
     }
     match answer.await {
-        Ok(Reply::Body(body)) => text(body),
+        Ok(Reply::Body(body)) => packets(session, parts, body),
         Ok(Reply::Refused) => Refusal::BadRequest.to_json(),
         Err(_gone) => Refusal::UnknownSession.to_json(),
+    }
+}
+
+/// The answer to a poll.
+fn packets(session: &Session, parts: &Parts, body: PollBody) -> Answer {
+    match body {
+        PollBody::Text(body) if session.dialect.is_jsonp => {
+            script::answer(parts.uri.query().unwrap_or_default(), &body)
+        }
+        PollBody::Text(body) => text(body),
+        PollBody::Binary(body) => with_type(body, "application/octet-stream"),
     }
 }
 
@@ -78,7 +91,8 @@ where
         return Refusal::BadRequest.to_json();
     };
     let content_type = parts.headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
-    if content_type.is_some_and(|it| it.starts_with("application/octet-stream")) {
+    let is_binary = content_type.is_some_and(|it| it.starts_with("application/octet-stream"));
+    if is_binary && !session.dialect.is_v3() {
         // Binary bodies ended with protocol 3.
         session.close(DisconnectReason::TransportError);
         return closing(Refusal::BadRequest.to_json());
@@ -98,11 +112,20 @@ where
         }
     };
     let (reply, answer) = oneshot::channel();
-    if session.outbox.command(Command::Post(body, reply)).is_err() {
+    let command = if is_binary {
+        Command::PostBytes(body, reply)
+    } else if session.dialect.is_jsonp {
+        // A form without the field is no payload, and ignored as by the official server.
+        let Some(payload) = script::payload(&body) else { return html(b"ok".to_vec()) };
+        Command::Post(payload.into(), reply)
+    } else {
+        Command::Post(body, reply)
+    };
+    if session.outbox.command(command).is_err() {
         return Refusal::UnknownSession.to_json();
     }
     match answer.await {
-        Ok(Reply::Body(body)) => html(body),
+        Ok(Reply::Body(_ok)) => html(b"ok".to_vec()),
         Ok(Reply::Refused) => Refusal::BadRequest.to_json(),
         // The session ended over this body; official clients learn so by their next poll.
         Err(_gone) => html(b"ok".to_vec()),

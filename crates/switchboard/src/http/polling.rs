@@ -18,7 +18,9 @@ use super::refusal::Refusal;
 use super::reply::{Answer, closing, html, status, text, unavailable, with_type, with_user_agent};
 use super::script;
 use crate::dialect::PollBody;
-use crate::engine::Engine;
+use crate::engine::{Engine, Message};
+use crate::handshake::Handshake;
+use crate::outbox::Packet;
 use crate::session::{Command, Reply, Session};
 use crate::{DisconnectReason, Transport};
 
@@ -54,8 +56,18 @@ fn open_polling(engine: &Arc<Engine>, parts: &Parts) -> Answer {
     let session = new_session(engine, parts, Transport::Polling);
     let mut body = Vec::new();
     open_packet(&session, &["websocket"], &mut body);
+    let mut first = vec![Packet::Text(body.into())];
+    first.extend(engine.config.initial_packet.as_ref().map(message_packet));
     engine.start_polling(&session);
-    with_user_agent(packets(&session, parts, session.dialect.single(&body)), &parts.headers)
+    with_user_agent(packets(&session, parts, session.dialect.body(&first)), &parts.headers)
+}
+
+/// The packet that carries a message.
+fn message_packet(message: &Message) -> Packet {
+    match message {
+        Message::Text(text) => Packet::Text(format!("4{text}").into()),
+        Message::Binary(bytes) => Packet::Binary(bytes.clone()),
+    }
 }
 
 async fn poll(session: &Session, parts: &Parts) -> Answer {
@@ -111,6 +123,12 @@ where
             return closing(Refusal::BadRequest.to_json());
         }
     };
+    if session.engine.config.keeps_requests {
+        let address = session.handshake.address();
+        let request = Handshake::new(&parts.uri, &parts.headers, address);
+        // Refused only when the session is gone, which the next command tells.
+        session.outbox.command(Command::Request(Arc::new(request))).ok();
+    }
     let (reply, answer) = oneshot::channel();
     let command = if is_binary {
         Command::PostBytes(body, reply)

@@ -12,6 +12,7 @@ use switchboard_sio as sio;
 use switchboard_ws as ws;
 use tokio::sync::Notify;
 
+use super::{Message, Starter};
 use crate::encoding::Encoding;
 use crate::http::origin::Origins;
 use crate::namespace::NamespaceInner;
@@ -35,6 +36,10 @@ pub(crate) struct Config {
     pub(crate) encoding: Encoding,
     pub(crate) ws: ws::Limits,
     pub(crate) origins: Origins,
+    pub(crate) initial_packet: Option<Message>,
+    pub(crate) keeps_requests: bool,
+    /// The handler of a server without Socket.IO.
+    pub(crate) raw: Option<Starter>,
 }
 
 /// A server: its options, namespaces and sessions.
@@ -121,7 +126,7 @@ impl Engine {
     fn admit(&self, session: &Arc<Session>) {
         self.tasks.fetch_add(1, Ordering::SeqCst);
         self.sessions.insert(session);
-        if session.dialect.is_v3() {
+        if session.dialect.is_v3() && self.config.raw.is_none() {
             // Refused only when the task is gone, and it has not begun.
             session.outbox.command(Command::Enter).ok();
         }
@@ -172,7 +177,7 @@ impl Sessions {
         write(self.shard(session.sid)).insert(session.sid, Arc::clone(session));
     }
 
-    fn all(&self) -> Vec<Arc<Session>> {
+    pub(crate) fn all(&self) -> Vec<Arc<Session>> {
         let mut all = Vec::new();
         for shard in &self.shards {
             all.extend(read(shard).values().cloned());

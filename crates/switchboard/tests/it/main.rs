@@ -12,7 +12,9 @@
 )]
 
 mod client;
+mod durations;
 mod ending;
+mod engine;
 mod handlers;
 mod http2;
 mod http2_attacks;

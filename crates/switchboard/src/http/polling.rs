@@ -1,0 +1,129 @@
+//! The requests of long-polling: a GET waits for packets, a POST brings some.
+
+use std::sync::Arc;
+
+use bytes::Buf;
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{Method, StatusCode};
+use http_body::Body;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use switchboard_eio as eio;
+use tokio::sync::oneshot;
+use tracing::debug;
+
+use super::check::{Wish, check};
+use super::door::{new_session, open_packet};
+use super::origin::Verdict;
+use super::refusal::Refusal;
+use super::reply::{Answer, closing, html, status, text, unavailable, with_user_agent};
+use crate::engine::{Engine, Message};
+use crate::handshake::Handshake;
+use crate::session::{Command, Reply, Session};
+use crate::{DisconnectReason, Transport};
+
+pub(super) async fn answer<B>(
+    engine: &Arc<Engine>,
+    parts: &Parts,
+    body: B,
+    verdict: Verdict,
+) -> Answer
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let session = match check(engine, parts, false, verdict) {
+        Err(refusal) => return refusal.to_json(),
+        Ok(Wish::Open) if engine.is_closing() => return unavailable(),
+        Ok(Wish::Open) => return open_polling(engine, parts),
+        Ok(Wish::Use(session)) => session,
+    };
+    if session.transport() != Transport::Polling {
+        return Refusal::BadRequest.to_json();
+    }
+    let answer = match parts.method {
+        Method::GET => poll(&session).await,
+        Method::POST => post(&session, parts, body).await,
+        // As in the official server, which has no better answer here.
+        _ => status(StatusCode::INTERNAL_SERVER_ERROR),
+    };
+    with_user_agent(answer, &parts.headers)
+}
+
+fn open_polling(engine: &Arc<Engine>, parts: &Parts) -> Answer {
+    let session = new_session(engine, parts, Transport::Polling);
+    let mut body = Vec::new();
+    open_packet(&session, &["websocket"], &mut body);
+    if let Some(message) = &engine.config.initial_packet {
+        eio::payload::encode(&message_packet(message), &mut body);
+    }
+    engine.start_polling(&session);
+    with_user_agent(text(body), &parts.headers)
+}
+
+fn message_packet(message: &Message) -> eio::Packet<'_> {
+    let data = match message {
+        Message::Text(text) => eio::Data::Text(text),
+        Message::Binary(bytes) => eio::Data::Binary(bytes),
+    };
+    eio::Packet { kind: eio::Kind::Message, data }
+}
+
+async fn poll(session: &Session) -> Answer {
+    let (reply, answer) = oneshot::channel();
+    if session.outbox.command(Command::Poll(reply)).is_err() {
+        return Refusal::UnknownSession.to_json();
+    }
+    match answer.await {
+        Ok(Reply::Body(body)) => text(body),
+        Ok(Reply::Refused) => Refusal::BadRequest.to_json(),
+        Err(_gone) => Refusal::UnknownSession.to_json(),
+    }
+}
+
+async fn post<B>(session: &Arc<Session>, parts: &Parts, body: B) -> Answer
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let Some(_posting) = session.begin_post() else {
+        session.close(DisconnectReason::TransportError);
+        return Refusal::BadRequest.to_json();
+    };
+    let content_type = parts.headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
+    if content_type.is_some_and(|it| it.starts_with("application/octet-stream")) {
+        // Binary bodies ended with protocol 3.
+        session.close(DisconnectReason::TransportError);
+        return closing(Refusal::BadRequest.to_json());
+    }
+    let body = match Limited::new(body, session.engine.config.max_payload).collect().await {
+        Ok(body) => {
+            let mut body = body.aggregate();
+            body.copy_to_bytes(body.remaining())
+        }
+        Err(error) if error.is::<LengthLimitError>() => {
+            return closing(status(StatusCode::PAYLOAD_TOO_LARGE));
+        }
+        Err(error) => {
+            debug!(%error, "a request body broke off");
+            session.close(DisconnectReason::TransportError);
+            return closing(Refusal::BadRequest.to_json());
+        }
+    };
+    if session.engine.config.keeps_requests {
+        let address = session.handshake.address();
+        let request = Handshake::new(&parts.uri, &parts.headers, address);
+        // Refused only when the session is gone, which the next command tells.
+        session.outbox.command(Command::Request(Arc::new(request))).ok();
+    }
+    let (reply, answer) = oneshot::channel();
+    if session.outbox.command(Command::Post(body, reply)).is_err() {
+        return Refusal::UnknownSession.to_json();
+    }
+    match answer.await {
+        Ok(Reply::Body(body)) => html(body),
+        Ok(Reply::Refused) => Refusal::BadRequest.to_json(),
+        // The session ended over this body; official clients learn so by their next poll.
+        Err(_gone) => html(b"ok".to_vec()),
+    }
+}

@@ -12,6 +12,8 @@
 //! | [`Broadcast`] | many clients: rooms, exceptions |
 //! | [`serve`], [`Serve`] | serving by itself: HTTP/1.1 and HTTP/2, TLS |
 //! | [`Server::layer`] | serving inside axum and other frameworks |
+//! | [`engine`] | Engine.IO without Socket.IO |
+//! | [`ws`] | plain WebSockets |
 //!
 //! What is promised: events of a socket are handled one after the other, in the order in which
 //! they were sent, and not before its connection handler has returned. What is emitted to a
@@ -41,7 +43,6 @@ mod ack;
 mod broadcast;
 mod chunks;
 mod encoding;
-mod engine;
 mod error;
 mod extract;
 mod handler;
@@ -61,6 +62,7 @@ mod transport;
 mod wheel;
 mod writing;
 
+pub mod engine;
 pub mod ws;
 
 pub use crate::http::service::{Layer, Layered, Service};

@@ -121,7 +121,8 @@ impl<C> Outbox<C> {
 }
 
 impl<C: Overflow> Outbox<C> {
-    /// Queues one packet for this connection alone. `text` begins with its Engine.IO digit.
+    /// Queues one packet for this connection alone. `text` begins with its Engine.IO digit, or is
+    /// empty: then the packet is binary.
     pub(crate) fn push(&self, text: &[u8], attachments: &[Bytes]) {
         self.push_with(|queue| match queue {
             Queue::WebSocket(chunks) => {

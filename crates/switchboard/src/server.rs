@@ -10,7 +10,7 @@ use switchboard_ws as ws;
 
 use crate::broadcast::Broadcast;
 use crate::encoding::Encoding;
-use crate::engine::{Config, Engine};
+use crate::engine::{self, Config, Engine};
 use crate::error::ConnectError;
 use crate::handler::Handler;
 use crate::http::origin::Origins;
@@ -142,10 +142,13 @@ pub struct ServerBuilder {
     ack_timeout: Option<Duration>,
     origins: Origins,
     state: StateMap,
+    pub(crate) initial_packet: Option<engine::Message>,
+    pub(crate) keeps_requests: bool,
 }
 
 impl ServerBuilder {
-    /// Where clients find the server. Default `/socket.io/`, which is what clients ask for.
+    /// Where clients find the server. Default `/socket.io/`, which is what clients ask for
+    /// (`/engine.io/` without Socket.IO).
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = Some(path.into());
         self
@@ -216,9 +219,19 @@ impl ServerBuilder {
 
     /// The server. It has one namespace, `/`, until [`Server::of`] makes others.
     pub fn build(self) -> Server {
+        let server = self.build_with(None);
+        server.of("/");
+        server
+    }
+
+    /// A server of Engine.IO alone if there is a handler for that.
+    pub(crate) fn build_with(self, raw: Option<engine::Starter>) -> Server {
         let max_payload = self.max_payload.unwrap_or(1_000_000);
         let ws = ws::Limits { message_bytes_max: max_payload, ..ws::Limits::default() };
-        let path = self.path.unwrap_or_else(|| "/socket.io/".to_owned());
+        let path = self.path.unwrap_or_else(|| {
+            let path = if raw.is_some() { "/engine.io/" } else { "/socket.io/" };
+            path.to_owned()
+        });
         let config = Config {
             path: format!("/{}/", path.trim_matches('/')).into(),
             max_payload,
@@ -229,10 +242,11 @@ impl ServerBuilder {
             encoding: Encoding::default(),
             ws,
             origins: self.origins,
+            initial_packet: self.initial_packet,
+            keeps_requests: self.keeps_requests,
+            raw,
         };
-        let server = Server { engine: Arc::new(Engine::new(config, self.state)) };
-        server.of("/");
-        server
+        Server { engine: Arc::new(Engine::new(config, self.state)) }
     }
 }
 

@@ -19,7 +19,7 @@ use super::reply::{Answer, closing, status, unavailable};
 use super::upgrade::{self, ByteStream, Upgrade};
 use super::{PeerAddress, polling};
 use crate::Transport;
-use crate::engine::Engine;
+use crate::engine::{Engine, Sender};
 use crate::handshake::Handshake;
 use crate::session::{Command, Link, Session};
 
@@ -89,6 +89,9 @@ async fn open_websocket(session: Arc<Session>, stream: impl Future<Output = Opti
     let mut open = Vec::new();
     open_packet(&session, &[], &mut open);
     session.outbox.push(&open, &[]);
+    if let Some(message) = session.engine.config.initial_packet.clone() {
+        Sender::new(Arc::clone(&session)).send(message);
+    }
     session.engine.start_websocket(&session, link);
 }
 

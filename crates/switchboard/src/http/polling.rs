@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use switchboard_eio as eio;
 use tokio::sync::oneshot;
 use tracing::debug;
 
@@ -16,7 +17,8 @@ use super::door::{new_session, open_packet};
 use super::origin::Verdict;
 use super::refusal::Refusal;
 use super::reply::{Answer, closing, html, status, text, unavailable, with_user_agent};
-use crate::engine::Engine;
+use crate::engine::{Engine, Message};
+use crate::handshake::Handshake;
 use crate::session::{Command, Reply, Session};
 use crate::{DisconnectReason, Transport};
 
@@ -52,8 +54,19 @@ fn open_polling(engine: &Arc<Engine>, parts: &Parts) -> Answer {
     let session = new_session(engine, parts, Transport::Polling);
     let mut body = Vec::new();
     open_packet(&session, &["websocket"], &mut body);
+    if let Some(message) = &engine.config.initial_packet {
+        eio::payload::encode(&message_packet(message), &mut body);
+    }
     engine.start_polling(&session);
     with_user_agent(text(body), &parts.headers)
+}
+
+fn message_packet(message: &Message) -> eio::Packet<'_> {
+    let data = match message {
+        Message::Text(text) => eio::Data::Text(text),
+        Message::Binary(bytes) => eio::Data::Binary(bytes),
+    };
+    eio::Packet { kind: eio::Kind::Message, data }
 }
 
 async fn poll(session: &Session) -> Answer {
@@ -97,6 +110,12 @@ where
             return closing(Refusal::BadRequest.to_json());
         }
     };
+    if session.engine.config.keeps_requests {
+        let address = session.handshake.address();
+        let request = Handshake::new(&parts.uri, &parts.headers, address);
+        // Refused only when the session is gone, which the next command tells.
+        session.outbox.command(Command::Request(Arc::new(request))).ok();
+    }
     let (reply, answer) = oneshot::channel();
     if session.outbox.command(Command::Post(body, reply)).is_err() {
         return Refusal::UnknownSession.to_json();

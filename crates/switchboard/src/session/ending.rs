@@ -15,6 +15,7 @@ use super::polling::{self, CLOSE, NOOP};
 use super::{Reply, Session};
 use crate::DisconnectReason;
 use crate::chunks::Chunks;
+use crate::engine::Closed;
 
 /// Why a connection ends.
 #[derive(Clone, Copy, Debug)]
@@ -130,6 +131,27 @@ impl End {
     pub(super) fn panicked() -> Self {
         Self::told(DisconnectReason::ForcedClose, ws::CloseCode::INTERNAL)
     }
+
+    /// The handler of a connection without Socket.IO has returned.
+    pub(super) fn handled(code: ws::CloseCode) -> Self {
+        Self::told(DisconnectReason::ForcedClose, code)
+    }
+
+    /// What the reason leaves open, for logs.
+    fn description(&self) -> Option<&'static str> {
+        use DisconnectReason as Reason;
+        let code = self.code.unwrap_or(ws::CloseCode::NORMAL);
+        Some(match (self.reason, code) {
+            (Reason::ForcedClose, ws::CloseCode::INTERNAL) => "the handler panicked or failed",
+            (Reason::ForcedClose, ws::CloseCode::POLICY) => "the client took too little",
+            (Reason::ParseError, ws::CloseCode::POLICY) => "too many packets in one request",
+            (Reason::ParseError, _) => "what came is no Engine.IO packet",
+            (Reason::TransportError, ws::CloseCode::PROTOCOL) => "a packet that only servers send",
+            (Reason::TransportError, _) if self.deliver => "a frame broke a rule or a limit",
+            (Reason::TransportError, _) => "the connection broke, or a request broke a rule",
+            _ => return None,
+        })
+    }
 }
 
 /// A connection that delivers what it still has.
@@ -210,6 +232,9 @@ impl Driver {
         }
         for slot in &mut self.slots {
             slot.end(end.reason);
+        }
+        if let Some(raw) = &self.raw {
+            raw.end(Closed::new(end.reason, end.description()));
         }
         // The disconnect handlers begin in the next turn, if this one has looked at them already.
         self.session.outbox.wake();

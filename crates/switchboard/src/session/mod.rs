@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `driver.rs` | the task: one loop, one closed set of reasons to wake |
 //! | `receive.rs` | bytes → frames → Engine.IO packets → Socket.IO packets |
+//! | `raw.rs` | the one handler of a connection without Socket.IO |
 //! | `slots.rs` | the sockets of this connection, their queues and running handlers |
 //! | `polling.rs` | the requests of a long-polling client |
 //! | `ending.rs` | how a connection ends, and what is still delivered |
@@ -31,6 +32,7 @@ pub(crate) mod driver;
 mod ending;
 pub(crate) mod link;
 mod polling;
+mod raw;
 mod receive;
 mod slots;
 
@@ -117,6 +119,8 @@ pub(crate) enum Command {
     Poll(oneshot::Sender<Reply>),
     /// A polling client has sent packets.
     Post(Bytes, oneshot::Sender<Reply>),
+    /// The head of the POST that comes next, for servers that keep requests.
+    Request(Arc<Handshake>),
     /// A WebSocket with our sid wants to take over.
     Upgrade(Box<Link>),
     /// A socket was put out of its namespace; its handlers want to know.
@@ -138,6 +142,7 @@ impl fmt::Debug for Command {
         f.write_str(match self {
             Self::Poll(_) => "Poll",
             Self::Post(..) => "Post",
+            Self::Request(_) => "Request",
             Self::Upgrade(_) => "Upgrade",
             Self::Disconnected(_) => "Disconnected",
             Self::Close(_) => "Close",

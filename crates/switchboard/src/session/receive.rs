@@ -98,7 +98,13 @@ impl Driver {
             self.send_controls(&sends, now);
         }
         match event.map_err(|_wrong| End::wrong_direction())? {
-            Some(eio::Event::Message(data)) => self.socket_io(data, now, cx),
+            Some(eio::Event::Message(data)) => match &self.raw {
+                Some(raw) => {
+                    raw.receive(data, cx);
+                    Ok(())
+                }
+                None => self.socket_io(data, now, cx),
+            },
             Some(eio::Event::Close) => Err(End::peer_closed()),
             _ => Ok(()),
         }
@@ -207,7 +213,7 @@ impl Driver {
                 queue(link, &replies);
                 match event {
                     Ok(None) => break,
-                    Ok(Some(ws::Event::Text(text))) => self.candidate_packet(&text, now),
+                    Ok(Some(ws::Event::Text(text))) => self.candidate_packet(&text, now, cx),
                     Ok(Some(ws::Event::Ping(_) | ws::Event::Pong(_))) => (),
                     Ok(Some(_)) | Err(_) => self.drop_candidate(now),
                 }
@@ -216,7 +222,7 @@ impl Driver {
         Ok(())
     }
 
-    fn candidate_packet(&mut self, text: &str, now: Instant) {
+    fn candidate_packet(&mut self, text: &str, now: Instant, cx: &Context<'_>) {
         let session = Arc::clone(&self.session);
         let config = &session.engine.config.eio;
         let mut sends = Vec::new();
@@ -225,7 +231,12 @@ impl Driver {
         });
         self.send_controls(&sends, now);
         match event {
-            Ok(Some(eio::Event::Upgraded)) => self.take_over(now),
+            Ok(Some(eio::Event::Upgraded)) => {
+                self.take_over(now);
+                if let Some(raw) = &mut self.raw {
+                    raw.upgraded(cx);
+                }
+            }
             Ok(_) => (),
             Err(_wrong) => self.drop_candidate(now),
         }

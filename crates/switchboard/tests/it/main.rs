@@ -14,6 +14,7 @@
 mod client;
 mod durations;
 mod ending;
+mod engine;
 mod handlers;
 mod http2;
 mod http2_attacks;

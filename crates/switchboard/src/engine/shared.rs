@@ -12,6 +12,7 @@ use switchboard_sio as sio;
 use switchboard_ws as ws;
 use tokio::sync::Notify;
 
+use super::{Message, Starter};
 use crate::encoding::Encoding;
 use crate::http::origin::Origins;
 use crate::namespace::NamespaceInner;
@@ -34,6 +35,10 @@ pub(crate) struct Config {
     pub(crate) encoding: Encoding,
     pub(crate) ws: ws::Limits,
     pub(crate) origins: Origins,
+    pub(crate) initial_packet: Option<Message>,
+    pub(crate) keeps_requests: bool,
+    /// The handler of a server without Socket.IO.
+    pub(crate) raw: Option<Starter>,
 }
 
 /// A server: its options, namespaces and sessions.
@@ -167,7 +172,7 @@ impl Sessions {
         write(self.shard(session.sid)).insert(session.sid, Arc::clone(session));
     }
 
-    fn all(&self) -> Vec<Arc<Session>> {
+    pub(crate) fn all(&self) -> Vec<Arc<Session>> {
         let mut all = Vec::new();
         for shard in &self.shards {
             all.extend(read(shard).values().cloned());

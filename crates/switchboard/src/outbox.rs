@@ -313,8 +313,9 @@ impl<C: Overflow> Outbox<C> {
     }
 
     /// Turns a polling queue into frames: the WebSocket has taken over.
-    pub(crate) fn upgrade(&self) {
+    pub(crate) fn upgrade(&self, is_base64: bool) {
         let mut inner = lock(&self.inner);
+        inner.dialect.is_base64 = is_base64;
         let dialect = inner.dialect;
         let Queue::Polling(packets) = &mut inner.queue else { return };
         let packets = std::mem::take(packets);

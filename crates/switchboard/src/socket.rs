@@ -164,7 +164,7 @@ impl Socket {
         // `None`: the socket has left for good, and must not come back.
         let Some(rooms) = rooms.as_mut() else { return };
         let is_member = rooms.iter().any(|it| **it.room_name() == *room);
-        if !is_member && room != self.0.id.as_str() {
+        if !is_member && self.0.namespace.parse_id(room) != Some(self.0.id) {
             rooms.push(self.0.namespace.rooms().join(room, self));
         }
     }

@@ -42,6 +42,7 @@
 mod ack;
 mod broadcast;
 mod chunks;
+mod dialect;
 mod encoding;
 mod error;
 mod extract;

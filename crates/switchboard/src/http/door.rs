@@ -19,6 +19,7 @@ use super::reply::{Answer, closing, status, unavailable};
 use super::upgrade::{self, ByteStream, Upgrade};
 use super::{PeerAddress, polling};
 use crate::Transport;
+use crate::dialect::Dialect;
 use crate::engine::{Engine, Sender};
 use crate::handshake::Handshake;
 use crate::session::{Command, Link, Session};
@@ -110,7 +111,9 @@ pub(super) fn new_session(
 ) -> Arc<Session> {
     let address = parts.extensions.get::<PeerAddress>().map(|it| it.0);
     let handshake = Handshake::new(&parts.uri, &parts.headers, address);
-    Arc::new(Session::new(Arc::clone(engine), handshake, transport))
+    let mut dialect = Dialect::from_query(parts.uri.query().unwrap_or_default());
+    dialect.is_jsonp &= transport == Transport::Polling;
+    Arc::new(Session::new(Arc::clone(engine), handshake, transport, dialect))
 }
 
 pub(super) fn open_packet(session: &Session, upgrades: &[&str], output: &mut Vec<u8>) {

@@ -29,6 +29,7 @@ pub(crate) struct Options {
     pub(crate) ping_interval: Duration,
     pub(crate) ping_timeout: Duration,
     pub(crate) connect_timeout: Duration,
+    pub(crate) eio3: bool,
 }
 
 impl Options {
@@ -48,6 +49,7 @@ impl Options {
                 "--ping-interval" => options.ping_interval = Duration::from_millis(number()?),
                 "--ping-timeout" => options.ping_timeout = Duration::from_millis(number()?),
                 "--connect-timeout" => options.connect_timeout = Duration::from_millis(number()?),
+                "--eio3" => options.eio3 = value == "on",
                 _ => return Err(format!("unknown option {name}")),
             }
         }
@@ -60,6 +62,7 @@ impl Options {
             .ping_interval(self.ping_interval)
             .ping_timeout(self.ping_timeout)
             .connect_timeout(self.connect_timeout)
+            .allow_eio3(self.eio3)
     }
 
     fn of(mode: Mode) -> Self {
@@ -77,6 +80,7 @@ impl Options {
             ping_interval: Duration::from_millis(ping_interval),
             ping_timeout: Duration::from_millis(ping_timeout),
             connect_timeout: Duration::from_millis(connect_timeout),
+            eio3: matches!(mode, Mode::Eio | Mode::SioClient),
         }
     }
 }

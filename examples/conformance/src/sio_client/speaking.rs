@@ -2,7 +2,6 @@
 
 use std::time::SystemTime;
 
-use serde::Deserialize;
 use serde_json::json;
 use switchboard::{Ack, Namespace, Socket};
 
@@ -46,10 +45,4 @@ async fn ask(socket: Socket) {
             socket.emit("got it", ()).ok();
         }
     });
-}
-
-/// The second argument of the answer.
-#[derive(Deserialize)]
-struct Answer {
-    test: bool,
 }

@@ -76,7 +76,7 @@ impl Broadcast {
             return;
         };
         // A socket that is found by its id must not be dropped for good under the log's lock.
-        let by_id = |name: &Box<str>| self.namespace.socket(Id::parse(name)?);
+        let by_id = |name: &Box<str>| self.namespace.socket(self.namespace.parse_id(name)?);
         let kept: Vec<_> = self.rooms.iter().chain(&self.except).filter_map(by_id).collect();
         let target = Target::Many {
             rooms: self.rooms.clone().into(),
@@ -151,7 +151,8 @@ impl Broadcast {
         if let Some(room) = self.namespace.rooms().find(name) {
             room.for_each(&mut visit);
         }
-        if let Some(socket) = Id::parse(name).and_then(|id| self.namespace.socket(id)) {
+        if let Some(socket) = self.namespace.parse_id(name).and_then(|id| self.namespace.socket(id))
+        {
             visit(&socket);
         }
     }

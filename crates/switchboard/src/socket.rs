@@ -1,5 +1,6 @@
 //! Sockets: one client in one namespace.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,12 +20,14 @@ use crate::handler::{EventHandler, EventHandlers, Handler, erase, register};
 use crate::handshake::Handshake;
 use crate::namespace::NamespaceInner;
 use crate::prepared::Prepared;
-use crate::recovery::{self, Cut, Log, Moves, Restored, Track};
+use crate::recovery::{self, Track};
 use crate::rooms::Membership;
 use crate::session::{Command, Session};
 use crate::state::StateMap;
 use crate::sync::lock;
 use crate::{Id, Transport};
+
+mod recovering;
 
 /// One client in one namespace. Cheap to clone; clones are the same socket.
 ///
@@ -36,9 +39,12 @@ impl Socket {
     pub(crate) fn new(
         namespace: Arc<NamespaceInner>,
         session: Arc<Session>,
-        id: Id,
+        id: Option<Id>,
         track: Option<Box<Track>>,
     ) -> Self {
+        // Clients of Engine.IO 3 take the session's id for the socket's; see `displayed_id`.
+        let fresh = || if session.dialect.is_v3() { session.sid } else { Id::random() };
+        let id = id.unwrap_or_else(fresh);
         Self(Arc::new(SocketInner {
             id,
             namespace,
@@ -53,6 +59,24 @@ impl Socket {
     /// The public id, which the client sees as `socket.id`.
     pub fn id(&self) -> Id {
         self.0.id
+    }
+
+    /// The id as the client itself shows it: nearly always [`id`](Self::id).
+    ///
+    /// Clients of Engine.IO 3 (see [`allow_eio3`](crate::ServerBuilder::allow_eio3)) derive it
+    /// from the id of their session: `socket.id` is that id in the namespace `/`, and `/chat#id` in
+    /// `/chat`. Where a room or a socket is named by its id, both forms are understood.
+    pub fn displayed_id(&self) -> Cow<'_, str> {
+        if self.0.session.dialect.is_v3() && self.namespace() != "/" {
+            Cow::Owned(format!("{}#{}", self.namespace(), self.0.id))
+        } else {
+            Cow::Borrowed(self.0.id.as_str())
+        }
+    }
+
+    /// Whether both are the same socket.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// The name of the namespace.
@@ -164,7 +188,7 @@ impl Socket {
         // `None`: the socket has left for good, and must not come back.
         let rooms = rooms.as_mut()?;
         let is_member = rooms.iter().any(|it| **it.room_name() == *room);
-        if is_member || room == self.0.id.as_str() {
+        if is_member || self.0.namespace.parse_id(room) == Some(self.0.id) {
             return None;
         }
         let membership = self.0.namespace.rooms().join(room, self);
@@ -279,79 +303,6 @@ impl Socket {
         serde_json::from_str(data.get()).ok()
     }
 
-    /// Whether the client was cut off for a moment and has everything back: what it missed, its
-    /// rooms, its [data](Self::data) and its id. Otherwise it begins anew, which is also what a
-    /// middleware sees, because it helps to decide. See [`Recovery`](crate::Recovery).
-    pub fn recovered(&self) -> bool {
-        self.0.track.as_ref().is_some_and(|it| it.is_recovered())
-    }
-
-    /// States who the client is, for [recovery](crate::Recovery): a client that comes back gets
-    /// the state of the socket before only if the middleware states the same again. To be called
-    /// in a [middleware](crate::Namespace::middleware). Without an identity the client must send
-    /// the same auth payload as before.
-    pub fn set_identity(&self, identity: impl Into<String>) {
-        let identity = identity.into().into_boxed_str();
-        lock(&self.0.own).get_or_insert_default().identity = Some(identity);
-    }
-
-    /// Who the client is, as [stated](Self::set_identity).
-    pub fn identity(&self) -> Option<Box<str>> {
-        lock(&self.0.own).as_ref()?.identity.clone()
-    }
-
-    /// Whether both are the same object. A socket that was recovered has the id of the one before.
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-
-    pub(crate) fn track(&self) -> Option<&Track> {
-        self.0.track.as_deref()
-    }
-
-    /// The socket that has this one's id now, if that is another one.
-    pub(crate) fn successor(&self) -> Option<Self> {
-        self.0.namespace.socket(self.0.id).filter(|it| !it.is(self))
-    }
-
-    pub(crate) fn skips_middlewares(&self) -> bool {
-        let tracked = self.tracked();
-        tracked.is_some_and(|(log, track)| track.is_claiming() && log.skips_middlewares())
-    }
-
-    /// The socket for the same client when it cannot have its state back.
-    pub(crate) fn begin_anew(&self) -> Self {
-        self.detach(None);
-        self.clear();
-        let (namespace, session) = (Arc::clone(&self.0.namespace), Arc::clone(&self.0.session));
-        Self::new(namespace, session, Id::random(), self.track().map(Track::anew))
-    }
-
-    /// Takes back what the socket before has left. Called under the log's lock.
-    pub(crate) fn restore(&self, restored: Restored, rooms: &[Arc<str>]) {
-        for room in rooms {
-            self.enter(room);
-        }
-        let Restored { data, identity } = restored;
-        if data.is_none() && identity.is_none() {
-            return;
-        }
-        let mut own = lock(&self.0.own);
-        let own = own.get_or_insert_default();
-        own.data = data.or(own.data.take());
-        own.identity = identity;
-    }
-
-    /// What the socket leaves behind when its connection is cut.
-    fn cut(&self) -> Cut {
-        let own = lock(&self.0.own);
-        let (data, identity) = match own.as_ref() {
-            Some(own) => (own.data.clone(), own.identity.clone()),
-            None => (None, None),
-        };
-        Cut { data, identity }
-    }
-
     pub(crate) fn session(&self) -> &Arc<Session> {
         &self.0.session
     }
@@ -372,8 +323,12 @@ impl Socket {
     }
 
     pub(crate) fn go_live(&self, pid: Option<Id>) {
-        let pid = pid.as_ref().map(Id::as_str);
-        let packet = self.encoding().connect(self.namespace(), self.0.id.as_str(), pid);
+        let packet = if self.0.session.dialect.is_v3() {
+            self.encoding().connect_v3(self.namespace())
+        } else {
+            let pid = pid.as_ref().map(Id::as_str);
+            self.encoding().connect(self.namespace(), self.0.id.as_str(), pid)
+        };
         self.0.session.outbox.push_packet(&packet);
         // Only then may somebody disconnect it, who would otherwise leave it in the namespace.
         self.0.namespace.add(self);
@@ -462,19 +417,6 @@ impl Socket {
     fn send(&self, packet: &Encoded) {
         if self.is_connected() {
             self.0.session.outbox.push_packet(packet);
-        }
-    }
-
-    /// The log and what it knows of this socket, where it may be recovered.
-    fn tracked(&self) -> Option<(&Arc<Log>, &Track)> {
-        let track = self.0.track.as_deref()?;
-        Some((self.0.namespace.recovery.log()?, track))
-    }
-
-    fn move_rooms(&self, change: impl FnOnce(Option<&mut Moves<'_>>)) {
-        match self.tracked() {
-            Some((log, track)) => log.move_rooms(track, |moves| change(Some(moves))),
-            None => change(None),
         }
     }
 

@@ -11,9 +11,9 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::Id;
-use crate::handshake::Handshake;
 use crate::recovery::Log;
 use crate::recovery::history::History;
+use crate::session::Session;
 
 /// What recovery needs to know of a socket. Absent where recovery is off, and for clients that do
 /// not want it.
@@ -79,24 +79,27 @@ pub(super) struct Claim {
 
 /// How a client is let in.
 pub(crate) struct Admission<'a> {
-    pub(crate) id: Id,
+    /// The id that the socket gets back, if it does.
+    pub(crate) id: Option<Id>,
     pub(crate) track: Option<Box<Track>>,
     /// The auth payload without what only recovery needs.
     pub(crate) auth: Cow<'a, str>,
 }
 
 /// Looks at a CONNECT with the payload `auth`.
-pub(crate) fn admit<'a>(log: Option<&Log>, handshake: &Handshake, auth: &'a str) -> Admission<'a> {
-    let wants_none = || handshake.query("recovery").is_some_and(|it| it == "0");
+pub(crate) fn admit<'a>(log: Option<&Log>, session: &Session, auth: &'a str) -> Admission<'a> {
+    let says_no = || session.handshake.query("recovery").is_some_and(|it| it == "0");
+    // Clients of Engine.IO 3 know nothing of all this.
+    let wants_none = || session.dialect.is_v3() || says_no();
     let Some(log) = log.filter(|_| !wants_none()) else {
-        return Admission { id: Id::random(), track: None, auth: auth.into() };
+        return Admission { id: None, track: None, auth: auth.into() };
     };
     let (asked, auth) = split(auth);
     let fingerprint = log.fingerprint(&auth);
     let found = asked.and_then(|(pid, offset)| log.find(Id::parse(&pid)?, offset.as_deref()));
     let (id, track) = match found {
-        Some((id, pid, claim)) => (id, Track::new(pid, fingerprint, Some(claim))),
-        None => (Id::random(), Track::new(Id::random(), fingerprint, None)),
+        Some((id, pid, claim)) => (Some(id), Track::new(pid, fingerprint, Some(claim))),
+        None => (None, Track::new(Id::random(), fingerprint, None)),
     };
     Admission { id, track: Some(track), auth }
 }

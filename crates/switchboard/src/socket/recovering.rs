@@ -1,0 +1,90 @@
+//! A socket's part in connection state recovery.
+
+use std::sync::Arc;
+
+use super::Socket;
+use crate::recovery::{Cut, Log, Moves, Restored, Track};
+use crate::sync::lock;
+
+impl Socket {
+    /// Whether the client was cut off for a moment and has everything back: what it missed, its
+    /// rooms, its [data](Self::data) and its id. Otherwise it begins anew, which is also what a
+    /// middleware sees, because it helps to decide. See [`Recovery`](crate::Recovery).
+    pub fn recovered(&self) -> bool {
+        self.0.track.as_ref().is_some_and(|it| it.is_recovered())
+    }
+
+    /// States who the client is, for [recovery](crate::Recovery): a client that comes back gets
+    /// the state of the socket before only if the middleware states the same again. To be called
+    /// in a [middleware](crate::Namespace::middleware). Without an identity the client must send
+    /// the same auth payload as before.
+    pub fn set_identity(&self, identity: impl Into<String>) {
+        let identity = identity.into().into_boxed_str();
+        lock(&self.0.own).get_or_insert_default().identity = Some(identity);
+    }
+
+    /// Who the client is, as [stated](Self::set_identity).
+    pub fn identity(&self) -> Option<Box<str>> {
+        lock(&self.0.own).as_ref()?.identity.clone()
+    }
+
+    pub(crate) fn track(&self) -> Option<&Track> {
+        self.0.track.as_deref()
+    }
+
+    /// The socket that has this one's id now, if that is another one.
+    pub(crate) fn successor(&self) -> Option<Self> {
+        self.0.namespace.socket(self.0.id).filter(|it| !it.is(self))
+    }
+
+    pub(crate) fn skips_middlewares(&self) -> bool {
+        let tracked = self.tracked();
+        tracked.is_some_and(|(log, track)| track.is_claiming() && log.skips_middlewares())
+    }
+
+    /// The socket for the same client when it cannot have its state back.
+    pub(crate) fn begin_anew(&self) -> Self {
+        self.detach(None);
+        self.clear();
+        let (namespace, session) = (Arc::clone(&self.0.namespace), Arc::clone(&self.0.session));
+        Self::new(namespace, session, None, self.track().map(Track::anew))
+    }
+
+    /// Takes back what the socket before has left. Called under the log's lock.
+    pub(crate) fn restore(&self, restored: Restored, rooms: &[Arc<str>]) {
+        for room in rooms {
+            self.enter(room);
+        }
+        let Restored { data, identity } = restored;
+        if data.is_none() && identity.is_none() {
+            return;
+        }
+        let mut own = lock(&self.0.own);
+        let own = own.get_or_insert_default();
+        own.data = data.or(own.data.take());
+        own.identity = identity;
+    }
+
+    /// What the socket leaves behind when its connection is cut.
+    pub(super) fn cut(&self) -> Cut {
+        let own = lock(&self.0.own);
+        let (data, identity) = match own.as_ref() {
+            Some(own) => (own.data.clone(), own.identity.clone()),
+            None => (None, None),
+        };
+        Cut { data, identity }
+    }
+
+    /// The log and what it knows of this socket, where it may be recovered.
+    pub(super) fn tracked(&self) -> Option<(&Arc<Log>, &Track)> {
+        let track = self.0.track.as_deref()?;
+        Some((self.0.namespace.recovery.log()?, track))
+    }
+
+    pub(super) fn move_rooms(&self, change: impl FnOnce(Option<&mut Moves<'_>>)) {
+        match self.tracked() {
+            Some((log, track)) => log.move_rooms(track, |moves| change(Some(moves))),
+            None => change(None),
+        }
+    }
+}

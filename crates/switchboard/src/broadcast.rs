@@ -76,8 +76,9 @@ impl Broadcast {
             return;
         };
         // A socket that is found by its id must not be dropped for good under the log's lock.
-        let by_id = |name: &Box<str>| self.namespace.socket(self.namespace.parse_id(name)?);
-        let kept: Vec<_> = self.rooms.iter().chain(&self.except).filter_map(by_id).collect();
+        let names = self.rooms.iter().chain(&self.except);
+        let ids = names.filter_map(|it| self.namespace.parse_id(it));
+        let kept: Vec<_> = ids.filter_map(|it| self.namespace.socket(it)).collect();
         let target = Target::Many {
             rooms: self.rooms.clone().into(),
             except: self.except.clone().into(),

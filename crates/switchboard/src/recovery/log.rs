@@ -60,6 +60,9 @@ struct Inner {
     garbage: Garbage,
 }
 
+/// Packets with their places.
+type Missed = Vec<(u64, Arc<Prepared>)>;
+
 struct Kept {
     at: Instant,
     target: Target,
@@ -344,7 +347,7 @@ impl Inner {
         claim: Claim,
         skips_middlewares: bool,
         identity: Option<&str>,
-    ) -> Option<(Saved, Vec<(u64, Arc<Prepared>)>)> {
+    ) -> Option<(Saved, Missed)> {
         let saved = self.shelf.find(track.pid)?;
         let is_same = skips_middlewares
             || match (saved.identity.as_deref(), identity) {

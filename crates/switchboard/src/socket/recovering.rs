@@ -61,7 +61,9 @@ impl Socket {
         }
         let mut own = lock(&self.0.own);
         let own = own.get_or_insert_default();
-        own.data = data.or(own.data.take());
+        if data.is_some() {
+            own.data = data;
+        }
         own.identity = identity;
     }
 

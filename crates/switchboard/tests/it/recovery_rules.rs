@@ -190,7 +190,7 @@ fn server_with_users(recovery: Recovery, calls: mpsc::UnboundedSender<String>) -
     let io = server_with(recovery);
     io.middleware(async move |socket: Socket, Auth(auth): Auth<Value>| {
         calls.send(auth.to_string()).unwrap();
-        let user = auth["user"].as_str().ok_or(ConnectError::new("unauthorized"))?;
+        let user = auth["user"].as_str().ok_or_else(|| ConnectError::new("unauthorized"))?;
         assert!(!socket.recovered());
         socket.set_identity(user);
         socket.join("everybody");

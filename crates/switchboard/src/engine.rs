@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use crate::encoding::Encoding;
 use crate::http::origin::Origins;
 use crate::namespace::NamespaceInner;
+use crate::rooms::RoomLimits;
 use crate::session::driver::Driver;
 use crate::session::{Link, Session};
 use crate::state::StateMap;
@@ -34,6 +35,7 @@ pub(crate) struct Config {
     pub(crate) encoding: Encoding,
     pub(crate) ws: ws::Limits,
     pub(crate) origins: Origins,
+    pub(crate) rooms: RoomLimits,
 }
 
 /// A server: its options, namespaces and sessions.
@@ -73,7 +75,8 @@ impl Engine {
         let mut namespaces = write(&self.namespaces);
         let namespace = namespaces.entry(name.into()).or_insert_with(|| {
             let state = Arc::clone(&self.state);
-            Arc::new(NamespaceInner::new(name, state, self.config.encoding))
+            let ack_timeout = self.config.ack_timeout;
+            Arc::new(NamespaceInner::new(name, state, self.config.encoding, ack_timeout))
         });
         Arc::clone(namespace)
     }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use switchboard_ws::{FrameHeader, Opcode};
 
 use crate::encoding::Encoded;
+use crate::flags::Flags;
 
 /// One Socket.IO packet, ready for every transport.
 #[derive(Debug)]
@@ -17,12 +18,17 @@ pub(crate) struct Prepared {
     text: Bytes,
     attachments: Vec<Bytes>,
     frames: OnceLock<Bytes>,
+    flags: Flags,
 }
 
 impl Prepared {
-    pub(crate) fn new(packet: Encoded) -> Self {
+    pub(crate) fn new(packet: Encoded, flags: Flags) -> Self {
         let Encoded { text, attachments } = packet;
-        Self { text: text.into(), attachments, frames: OnceLock::new() }
+        Self { text: text.into(), attachments, frames: OnceLock::new(), flags }
+    }
+
+    pub(crate) fn flags(&self) -> Flags {
+        self.flags
     }
 
     /// The Engine.IO text packet, with its leading `4`; empty if there is none.

@@ -63,6 +63,7 @@ impl Driver {
                     return Err(End::overlap());
                 }
                 polling.poll = Some(reply);
+                self.session.outbox.set_polled(true);
                 self.answer_poll(now);
                 Ok(())
             }
@@ -142,6 +143,7 @@ impl Driver {
         self.answer_poll(now);
         if let TransportState::Polling(polling) = &mut self.transport {
             answer(&mut polling.poll, NOOP.to_vec());
+            self.session.outbox.set_polled(false);
         }
     }
 

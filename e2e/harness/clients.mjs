@@ -3,6 +3,8 @@
 import { afterEach } from "node:test";
 import { once } from "node:events";
 import { io } from "socket.io-client";
+import io2 from "socket.io-client-v2";
+import { io as io3 } from "socket.io-client-v3";
 
 import { within } from "./until.mjs";
 
@@ -13,11 +15,23 @@ export const TRANSPORTS = [
   { name: "upgrade", options: { transports: ["polling", "websocket"] }, upgrades: true },
 ];
 
+/** Every official client that there is. Version 2 speaks Engine.IO 3, and knows no `auth`. */
+export const VERSIONS = [
+  { name: "socket.io-client 4", io },
+  { name: "socket.io-client 3", io: io3 },
+  { name: "socket.io-client 2", io: io2, isOld: true },
+];
+
+/** Every version over every transport, to be played one after the other. */
+export const COMBINATIONS = VERSIONS.flatMap((version) =>
+  TRANSPORTS.map((transport) => ({ version, transport, name: `${version.name}, ${transport.name}` })),
+);
+
 /**
  * Gives `open(namespace, options, server)`: a connected client, upgraded if it is to be; and
  * `start`, which does not wait.
  */
-export function clientsOf(server, transport) {
+export function clientsOf(server, transport, version = VERSIONS[0]) {
   const opened = new Set();
   afterEach(() => {
     const sockets = [...opened].flatMap((it) => Object.values(it.io.nsps));
@@ -27,7 +41,7 @@ export function clientsOf(server, transport) {
 
   function start(namespace = "/", options = {}, of = server) {
     const address = `${of.url}${namespace === "/" ? "" : namespace}`;
-    const client = io(address, { ...transport.options, ...DEFAULTS, ...options });
+    const client = version.io(address, { ...transport.options, ...DEFAULTS, ...options });
     opened.add(client);
     return client;
   }
@@ -51,7 +65,9 @@ export async function connected(client) {
   }
   const answer = new Promise((done, fail) => {
     client.once("connect", done);
+    // The second name is the one of version 2 for what middlewares say.
     client.once("connect_error", fail);
+    client.once("error", fail);
   });
   await within(answer, "the client connects");
 }
@@ -68,6 +84,12 @@ export async function upgraded(client) {
   if (engine.transport.name !== "websocket") {
     await within(once(engine, "upgrade"), "the client upgrades to websocket");
   }
+}
+
+/** Asks the server, and gives all arguments of its ack. Every version can do this. */
+export function call(client, event, ...args) {
+  const answer = new Promise((done) => client.emit(event, ...args, (...back) => done(back)));
+  return within(answer, `the ack of ${event}`);
 }
 
 /** The arguments of the client's next event of that name. */

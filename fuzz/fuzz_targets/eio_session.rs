@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use libfuzzer_sys::fuzz_target;
-use switchboard_eio::{Config, Data, Expired, Lane, Packet, Session, Transport};
+use switchboard_eio::{Config, Data, Expired, Lane, Packet, Protocol, Session, Transport};
 
 fuzz_target!(|bytes: &[u8]| {
     let (config, mut now) = (Config::default(), Instant::now());
@@ -14,7 +14,11 @@ fuzz_target!(|bytes: &[u8]| {
         Some(first) if first & 0x80 != 0 => Transport::WebSocket,
         _ => Transport::Polling,
     };
-    let mut session = Session::new(transport, &config, now);
+    let protocol = match bytes.first() {
+        Some(first) if first & 0x40 != 0 => Protocol::V3,
+        _ => Protocol::V4,
+    };
+    let mut session = Session::with_protocol(protocol, transport, &config, now);
     let mut output = Vec::new();
     for step in bytes.chunks_exact(2) {
         output.clear();

@@ -17,9 +17,13 @@ pub enum PeerError {
     UnknownKind,
     /// Binary data in a text body that is not base64 of the standard alphabet.
     InvalidBase64,
+    /// A length in a polling body of revision 3 that is no number, or longer than the rest of the body.
+    InvalidLength,
+    /// Text in a binary polling body of revision 3 that is not UTF-8.
+    InvalidUtf8,
     /// More packets in one polling body than we allow.
     TooManyPackets,
-    /// A ping from a client. Since revision 4 only servers ping.
+    /// A ping from a client, or in revision 3 a pong. Since revision 4 only servers ping.
     HeartbeatDirection,
     /// An open packet from a client.
     UnexpectedOpen,
@@ -46,8 +50,10 @@ impl fmt::Display for PeerError {
             Self::EmptyPacket => "a packet is empty; it must begin with its type",
             Self::UnknownKind => "a packet begins with neither a type from 0 to 6 nor `b`",
             Self::InvalidBase64 => "binary data is not valid base64",
+            Self::InvalidLength => "a length is no number, or there is less than it says",
+            Self::InvalidUtf8 => "text is not UTF-8",
             Self::TooManyPackets => "a payload has too many packets; send them in several requests",
-            Self::HeartbeatDirection => "a client sent a ping; only servers do in protocol 4",
+            Self::HeartbeatDirection => "only servers send a ping; in protocol 3, only clients do",
             Self::UnexpectedOpen => "a client sent an open packet; only servers do",
             Self::InvalidOpen => "an open packet lacks a member or is not JSON",
             Self::NotAnUpgrade => "a new transport must send `2probe` and then `5`, nothing else",

@@ -27,15 +27,21 @@
 //! # Ok::<(), switchboard_eio::PeerError>(())
 //! ```
 //!
-//! Spec: Engine.IO protocol, revision 4.
+//! Clients of Socket.IO 1 and 2 speak revision 3, in which the client pings ([`Protocol`]) and payloads
+//! look different ([`v3`]).
+//!
+//! Spec: Engine.IO protocol, revisions 4 and 3.
 
 mod error;
 mod open;
 mod packet;
 pub mod payload;
+mod protocol;
 mod session;
+pub mod v3;
 
 pub use error::{Expired, PeerError, UpgradeRefused};
 pub use open::{Open, Opened};
 pub use packet::{Data, Kind, Packet};
+pub use protocol::Protocol;
 pub use session::{Config, Control, Event, Lane, Send, Session, Transport};

@@ -2,7 +2,7 @@
 //!
 //! A text packet is the digit followed by the data, in a WebSocket text message or as one record of
 //! a polling body. Binary data is always a message; it has no digit. How several packets share one
-//! body is in [`payload`](crate::payload).
+//! body is in [`payload`](crate::payload), and what was different before in [`v3`](crate::v3).
 //!
 //! Spec: Engine.IO protocol 4, "Packet encoding".
 
@@ -63,7 +63,8 @@ pub enum Kind {
     Open,
     /// `1`: the session ends.
     Close,
-    /// `2`: are you there? From the server; with `probe`, from a client that upgrades.
+    /// `2`: are you there? From the server (in revision 3, from the client); with `probe`, from a client
+    /// that upgrades.
     Ping,
     /// `3`: I am.
     Pong,
@@ -116,7 +117,7 @@ pub enum Data<'a> {
 /// What stands before base64 in place of a type digit.
 pub(crate) const BASE64_MARK: u8 = b'b';
 
-fn encode_base64(bytes: &[u8], output: &mut Vec<u8>) {
+pub(crate) fn encode_base64(bytes: &[u8], output: &mut Vec<u8>) {
     let start = output.len();
     output.resize(start + base64_len(bytes.len()), 0);
     let written = output.get_mut(start..).map(|space| STANDARD.encode_slice(bytes, space));

@@ -10,6 +10,8 @@
 //!
 //! Spec: Engine.IO protocol 4, "HTTP long-polling: packet encoding".
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::alphabet::STANDARD as ALPHABET;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -62,8 +64,8 @@ impl<'a> Iterator for Records<'a> {
 pub enum Record<'a> {
     /// A text packet, borrowed from the body.
     Text(Packet<'a>),
-    /// The data of a binary message, out of its base64.
-    Binary(Vec<u8>),
+    /// The data of a binary message: out of its base64, or borrowed where it came as bytes.
+    Binary(Cow<'a, [u8]>),
 }
 
 impl<'a> Record<'a> {
@@ -74,7 +76,7 @@ impl<'a> Record<'a> {
     /// [`PeerError::EmptyPacket`], [`PeerError::UnknownKind`] or [`PeerError::InvalidBase64`].
     pub fn decode(text: &'a str) -> Result<Self, PeerError> {
         match text.strip_prefix(char::from(BASE64_MARK)) {
-            Some(base64) => decode_base64(base64).map(Self::Binary),
+            Some(base64) => decode_base64(base64).map(|bytes| Self::Binary(Cow::Owned(bytes))),
             None => Packet::decode(Data::Text(text)).map(Self::Text),
         }
     }
@@ -107,7 +109,7 @@ pub fn encoded_len(packet: &Packet<'_>) -> usize {
     }
 }
 
-fn decode_base64(text: &str) -> Result<Vec<u8>, PeerError> {
+pub(crate) fn decode_base64(text: &str) -> Result<Vec<u8>, PeerError> {
     if let Ok(bytes) = TOLERANT.decode(text) {
         return Ok(bytes);
     }

@@ -8,7 +8,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{Data, Expired, Kind, Packet, PeerError, UpgradeRefused};
+use crate::{Data, Expired, Kind, Packet, PeerError, Protocol, UpgradeRefused};
 
 /// The state of one session. Small: two deadlines and a few flags, no buffers.
 #[derive(Clone, Debug)]
@@ -21,14 +21,24 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session that was opened at `now`. Its first ping is due after [`Config::ping_interval`].
+    /// A session of revision 4 that was opened at `now`. Its first ping is due after
+    /// [`Config::ping_interval`].
     pub fn new(transport: Transport, config: &Config, now: Instant) -> Self {
-        Self {
-            transport,
-            heartbeat: Heartbeat::Resting,
-            due: after(now, config.ping_interval),
-            upgrade: Upgrade::None,
-        }
+        Self::with_protocol(Protocol::V4, transport, config, now)
+    }
+
+    /// A session that was opened at `now`. In revision 3 the client pings; we only listen.
+    pub fn with_protocol(
+        protocol: Protocol,
+        transport: Transport,
+        config: &Config,
+        now: Instant,
+    ) -> Self {
+        let (heartbeat, due) = match protocol {
+            Protocol::V3 => (Heartbeat::Listening, config.silence_end(now)),
+            Protocol::V4 => (Heartbeat::Resting, after(now, config.ping_interval)),
+        };
+        Self { transport, heartbeat, due, upgrade: Upgrade::None }
     }
 
     /// The transport that [`Lane::Current`] is.
@@ -105,15 +115,17 @@ impl Session {
     ///
     /// Call it when reading goes on, and during the pause whenever `tick` is due, before `tick`. A pong
     /// that we wait for gets a whole [`Config::ping_timeout`] from now. One that is overdue is asked for
-    /// again by the next `tick`, because clients, too, give up when they hear no ping for long.
+    /// again by the next `tick`, because clients, too, give up when they hear no ping for long. A client
+    /// that pings by itself (revision 3) has the whole time for it again.
     pub fn resume_reading(&mut self, config: &Config, now: Instant) {
-        if let Heartbeat::Waiting { .. } = self.heartbeat {
-            if self.due <= now {
+        match self.heartbeat {
+            Heartbeat::Waiting { .. } if self.due <= now => {
                 self.heartbeat = Heartbeat::Resting;
                 self.due = now;
-            } else {
-                self.due = after(now, config.ping_timeout);
             }
+            Heartbeat::Waiting { .. } => self.due = after(now, config.ping_timeout),
+            Heartbeat::Listening => self.due = config.silence_end(now),
+            Heartbeat::Resting | Heartbeat::Over => (),
         }
     }
 
@@ -135,7 +147,7 @@ impl Session {
             return Err(Expired::PingTimeout);
         }
         if self.due <= now {
-            if let Heartbeat::Waiting { .. } = self.heartbeat {
+            if let Heartbeat::Waiting { .. } | Heartbeat::Listening = self.heartbeat {
                 self.end();
                 return Err(Expired::PingTimeout);
             }
@@ -175,7 +187,11 @@ impl Session {
         }
         match packet.kind {
             Kind::Message => Ok(Some(Event::Message(packet.data))),
-            Kind::Pong => {
+            Kind::Ping if self.heartbeat == Heartbeat::Listening => {
+                self.due = config.silence_end(now);
+                Ok(Some(Event::Ping(packet.data)))
+            }
+            Kind::Pong if self.heartbeat != Heartbeat::Listening => {
                 self.heartbeat = Heartbeat::Resting;
                 self.due = after(now, config.ping_interval);
                 Ok(Some(Event::Pong))
@@ -189,7 +205,7 @@ impl Session {
                 Ok(Some(Event::Close))
             }
             Kind::Upgrade | Kind::Noop => Ok(None),
-            Kind::Ping => {
+            Kind::Ping | Kind::Pong => {
                 self.end();
                 Err(PeerError::HeartbeatDirection)
             }
@@ -244,12 +260,20 @@ impl Session {
 /// The times of a session. `Default` has those of the official server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// From a pong to the next ping. Default 25 s.
+    /// From a pong to the next ping. Default 25 s. In revision 3, how often the client pings.
     pub ping_interval: Duration,
-    /// How long a silent client stays after a ping. Default 20 s.
+    /// How long a silent client stays after a ping. Default 20 s. In revision 3, how long after its
+    /// next ping was due.
     pub ping_timeout: Duration,
     /// How long a WebSocket may take from its opening to the end of the upgrade. Default 10 s.
     pub upgrade_timeout: Duration,
+}
+
+impl Config {
+    /// When a client that pings by itself, and did so now, has been silent for too long.
+    fn silence_end(&self, now: Instant) -> Instant {
+        after(now, self.ping_interval.saturating_add(self.ping_timeout))
+    }
 }
 
 impl Default for Config {
@@ -326,6 +350,8 @@ pub enum Event<'a> {
     Close,
     /// The client is there.
     Pong,
+    /// Revision 3: the client asks whether we are there. Send a pong with the same data.
+    Ping(Data<'a>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -334,6 +360,8 @@ enum Heartbeat {
     Resting,
     /// For the pong; `extended` once another packet has shown life meanwhile.
     Waiting { extended: bool },
+    /// Revision 3: to the client, which pings by itself.
+    Listening,
     /// The session has ended.
     Over,
 }

@@ -217,6 +217,7 @@ impl NamespaceInner {
             socket.session().outbox.push_shared(packet);
         });
     }
+
     pub(crate) fn sockets_join(&self, target: &Target, rooms: &[Box<str>]) {
         for socket in target.sockets(self) {
             // A socket at its limit stays as it is, as documented.

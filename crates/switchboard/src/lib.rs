@@ -2,7 +2,8 @@
 //! clients, on tokio and hyper.
 //!
 //! It does not bring an adapter for several nodes: that comes with later releases.
-//! It speaks Engine.IO 4 and Socket.IO 5, as clients of versions 3 and 4 do.
+//! It speaks Engine.IO 4 and Socket.IO 5, as clients of versions 3 and 4 do, and if it is told to
+//! ([`ServerBuilder::allow_eio3`]) what older clients speak.
 //!
 //! | start here | for |
 //! |---|---|
@@ -12,6 +13,8 @@
 //! | [`Broadcast`] | many clients: rooms, exceptions |
 //! | [`serve`], [`Serve`] | serving by itself: HTTP/1.1 and HTTP/2, TLS |
 //! | [`Server::layer`] | serving inside axum and other frameworks |
+//! | [`engine`] | Engine.IO without Socket.IO |
+//! | [`ws`] | plain WebSockets |
 //!
 //! What is promised: events of a socket are handled one after the other, in the order in which
 //! they were sent, and not before its connection handler has returned. What is emitted to a
@@ -40,8 +43,8 @@
 mod ack;
 mod broadcast;
 mod chunks;
+mod dialect;
 mod encoding;
-mod engine;
 mod error;
 mod extract;
 mod flags;
@@ -62,6 +65,7 @@ mod transport;
 mod wheel;
 mod writing;
 
+pub mod engine;
 pub mod ws;
 
 pub use crate::http::service::{Layer, Layered, Service};

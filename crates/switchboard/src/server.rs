@@ -9,7 +9,7 @@ use switchboard_ws as ws;
 
 use crate::broadcast::Broadcast;
 use crate::encoding::Encoding;
-use crate::engine::{Config, Engine};
+use crate::engine::{self, Config, Engine};
 use crate::error::ConnectError;
 use crate::handler::Handler;
 use crate::http::origin::Origins;
@@ -18,6 +18,7 @@ use crate::namespace::Namespace;
 use crate::rooms::RoomLimits;
 use crate::socket::Socket;
 use crate::state::StateMap;
+use crate::wheel::LONGEST;
 
 /// A Socket.IO server. Cheap to clone; clones are the same server.
 ///
@@ -127,13 +128,17 @@ pub struct ServerBuilder {
     max_payload: Option<usize>,
     connect_timeout: Option<Duration>,
     ack_timeout: Option<Duration>,
+    allow_eio3: bool,
     origins: Origins,
     rooms: RoomLimits,
     state: StateMap,
+    pub(crate) initial_packet: Option<engine::Message>,
+    pub(crate) keeps_requests: bool,
 }
 
 impl ServerBuilder {
-    /// Where clients find the server. Default `/socket.io/`, which is what clients ask for.
+    /// Where clients find the server. Default `/socket.io/`, which is what clients ask for
+    /// (`/engine.io/` without Socket.IO).
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = Some(path.into());
         self
@@ -142,21 +147,22 @@ impl ServerBuilder {
     /// How often a client is asked whether it is still there. Default 25 s, as in the official
     /// server. Shorter finds dead clients sooner, and wakes sleeping phones more often. Intervals
     /// below a second cost a timer per connection; others share one wheel and may be up to a
-    /// second late.
+    /// second late. At most 12 days count, as for the timeout: clients wait for both together, and
+    /// the timers of browsers end at 24.8 days.
     pub fn ping_interval(mut self, interval: Duration) -> Self {
-        self.eio.ping_interval = interval;
+        self.eio.ping_interval = interval.min(LONGEST_PING);
         self
     }
 
     /// How long a client has for its answer. Default 20 s, as in the official server.
     pub fn ping_timeout(mut self, timeout: Duration) -> Self {
-        self.eio.ping_timeout = timeout;
+        self.eio.ping_timeout = timeout.min(LONGEST_PING);
         self
     }
 
     /// How long a change from polling to a WebSocket may take. Default 10 s.
     pub fn upgrade_timeout(mut self, timeout: Duration) -> Self {
-        self.eio.upgrade_timeout = timeout;
+        self.eio.upgrade_timeout = timeout.min(LONGEST);
         self
     }
 
@@ -170,13 +176,32 @@ impl ServerBuilder {
 
     /// How long a connection may live without joining any namespace. Default 45 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = Some(timeout);
+        self.connect_timeout = Some(timeout.min(LONGEST));
         self
     }
 
     /// How long [`Socket::emit_with_ack`] waits if it is not told otherwise. Default 30 s.
     pub fn ack_timeout(mut self, timeout: Duration) -> Self {
-        self.ack_timeout = Some(timeout);
+        self.ack_timeout = Some(timeout.min(LONGEST));
+        self
+    }
+
+    /// Whether clients of Engine.IO 3 may connect: Socket.IO up to 2, such as `socket.io-client` 2.
+    /// Default no, as in the official server. It costs others nothing.
+    ///
+    /// Such clients take the id of their session for their `socket.id`. Whoever knows the former
+    /// can read and write for the session while it is polling, so with this option **do not show
+    /// the id of such a socket to other clients**. (Newer clients have an id for each purpose.) See
+    /// [`Socket::displayed_id`] for its form in other namespaces than `/`.
+    ///
+    /// Their handshake for `/` has no `auth`; for other namespaces `auth` is the query behind the
+    /// name, `io("/chat?token=1")`.
+    ///
+    /// ```
+    /// let io = switchboard::Server::builder().allow_eio3(true).build();
+    /// ```
+    pub fn allow_eio3(mut self, allow: bool) -> Self {
+        self.allow_eio3 = allow;
         self
     }
 
@@ -217,9 +242,19 @@ impl ServerBuilder {
 
     /// The server. It has one namespace, `/`, until [`Server::of`] makes others.
     pub fn build(self) -> Server {
+        let server = self.build_with(None);
+        server.of("/");
+        server
+    }
+
+    /// A server of Engine.IO alone if there is a handler for that.
+    pub(crate) fn build_with(self, raw: Option<engine::Starter>) -> Server {
         let max_payload = self.max_payload.unwrap_or(1_000_000);
         let ws = ws::Limits { message_bytes_max: max_payload, ..ws::Limits::default() };
-        let path = self.path.unwrap_or_else(|| "/socket.io/".to_owned());
+        let path = self.path.unwrap_or_else(|| {
+            let path = if raw.is_some() { "/engine.io/" } else { "/socket.io/" };
+            path.to_owned()
+        });
         let config = Config {
             path: format!("/{}/", path.trim_matches('/')).into(),
             max_payload,
@@ -227,14 +262,16 @@ impl ServerBuilder {
             ack_timeout: self.ack_timeout.unwrap_or(Duration::from_secs(30)),
             eio: self.eio,
             sio: sio::Limits::default(),
+            allow_eio3: self.allow_eio3,
             encoding: Encoding::default(),
             ws,
             origins: self.origins,
             rooms: self.rooms,
+            initial_packet: self.initial_packet,
+            keeps_requests: self.keeps_requests,
+            raw,
         };
-        let server = Server { engine: Arc::new(Engine::new(config, self.state)) };
-        server.of("/");
-        server
+        Server { engine: Arc::new(Engine::new(config, self.state)) }
     }
 }
 
@@ -243,3 +280,5 @@ impl std::fmt::Debug for ServerBuilder {
         f.debug_struct("ServerBuilder").field("path", &self.path).finish_non_exhaustive()
     }
 }
+
+const LONGEST_PING: Duration = Duration::from_secs(12 * 24 * 60 * 60);

@@ -72,6 +72,10 @@ impl<T: Alarm> Wheel<T> {
     }
 }
 
+/// The longest time that may be asked for: a century. "Forever" as `Duration::MAX` would be no
+/// point in time any more.
+pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// When a connection's task will be woken by the clock.
 #[derive(Debug, Default)]
 pub(crate) struct Timer {

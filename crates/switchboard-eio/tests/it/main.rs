@@ -19,3 +19,4 @@ mod payload;
 mod properties;
 mod transcript;
 mod upgrade;
+mod v3;

@@ -3,6 +3,7 @@
 //! | line | meaning |
 //! |---|---|
 //! | `: websocket` | the session begins on WebSocket (else on polling); only as the first line |
+//! | `: v3`, `: v3 websocket` | the same in revision 3 of the protocol |
 //! | `< 4hello` | from the client on the current lane: a whole body on polling, `\|` stands for the separator |
 //! | `<# 01ff` | a binary message on WebSocket |
 //! | `c< 2probe`, `c<# 01ff` | the same on the candidate lane |
@@ -18,7 +19,8 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use switchboard_eio::{
-    Config, Data, Event, Expired, Lane, Packet, PeerError, Send, Session, Transport, payload,
+    Config, Data, Event, Expired, Lane, Packet, PeerError, Protocol, Send, Session, Transport,
+    payload, v3,
 };
 
 /// Plays the transcript twice: with bodies as written, and with every record as a body of its own.
@@ -32,11 +34,11 @@ pub(crate) fn check(transcript: &str) {
 #[track_caller]
 fn play(transcript: &str, is_split: bool) {
     let mut lines = transcript.lines().map(str::trim).filter(|it| !it.is_empty()).peekable();
-    let transport = match lines.next_if_eq(&": websocket") {
-        Some(_) => Transport::WebSocket,
-        None => Transport::Polling,
-    };
-    let mut owner = Owner::new(transport);
+    let first = lines.next_if(|it| it.starts_with(": ")).unwrap_or_default();
+    let is_websocket = first.ends_with("websocket");
+    let transport = if is_websocket { Transport::WebSocket } else { Transport::Polling };
+    let protocol = if first.starts_with(": v3") { Protocol::V3 } else { Protocol::V4 };
+    let mut owner = Owner::new(protocol, transport);
     let mut expected = String::new();
     for line in lines {
         let (kind, rest) = line.split_once(' ').unwrap_or((line, ""));
@@ -64,6 +66,7 @@ fn play(transcript: &str, is_split: bool) {
 }
 
 struct Owner {
+    protocol: Protocol,
     session: Session,
     config: Config,
     now: Instant,
@@ -73,15 +76,27 @@ struct Owner {
 }
 
 impl Owner {
-    fn new(transport: Transport) -> Self {
+    fn new(protocol: Protocol, transport: Transport) -> Self {
         let (config, now) = (Config::default(), Instant::now());
-        let mut session = Session::new(transport, &config, now);
+        let mut session = Session::with_protocol(protocol, transport, &config, now);
         let next = session.tick(&config, now, &mut Vec::new()).unwrap();
-        Self { session, config, now, next, is_over: false, seen: String::new() }
+        Self { protocol, session, config, now, next, is_over: false, seen: String::new() }
     }
 
     fn read_text(&mut self, lane: Lane, text: &str) {
-        if lane == Lane::Current && self.session.transport() == Transport::Polling {
+        let is_body = lane == Lane::Current && self.session.transport() == Transport::Polling;
+        if is_body && self.protocol == Protocol::V3 {
+            let packets = text.split('\u{1e}');
+            let body = packets.fold(String::new(), |body, it| {
+                format!("{body}{}:{it}", it.encode_utf16().count())
+            });
+            for record in v3::decode(&body, 20_000) {
+                match record {
+                    Ok(record) => self.receive(lane, record.packet()),
+                    Err(error) => self.fail(lane, &error),
+                }
+            }
+        } else if is_body {
             for record in payload::decode(text, 20_000) {
                 match record {
                     Ok(record) => self.receive(lane, record.packet()),
@@ -97,7 +112,15 @@ impl Owner {
     }
 
     fn read_binary(&mut self, lane: Lane, hex: &str) {
-        self.receive(lane, Packet::decode(Data::Binary(&unhex(hex))).unwrap());
+        let bytes = unhex(hex);
+        let data = Data::Binary(&bytes);
+        match self.protocol {
+            Protocol::V4 => self.receive(lane, Packet::decode(data).unwrap()),
+            Protocol::V3 => match v3::decode_message(data) {
+                Ok(record) => self.receive(lane, record.packet()),
+                Err(error) => self.fail(lane, &error),
+            },
+        }
     }
 
     fn receive(&mut self, lane: Lane, packet: Packet<'_>) {
@@ -113,6 +136,7 @@ impl Owner {
             Ok(Some(Event::Message(Data::Binary(bytes)))) => {
                 self.line(&format!("= Binary {}", hex(bytes)));
             }
+            Ok(Some(Event::Ping(Data::Text(text)))) => self.line(&format!("= Ping {text}")),
             Ok(Some(event)) => self.line(&format!("= {event:?}")),
             Err(error) => self.fail(lane, &error),
         }

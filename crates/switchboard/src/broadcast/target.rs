@@ -66,7 +66,7 @@ fn visit_room(namespace: &NamespaceInner, name: &str, mut visit: impl FnMut(&Soc
     if let Some(room) = namespace.rooms().find(name) {
         room.for_each(&mut visit);
     }
-    if let Some(socket) = Id::parse(name).and_then(|id| namespace.socket(id)) {
+    if let Some(socket) = namespace.parse_id(name).and_then(|id| namespace.socket(id)) {
         visit(&socket);
     }
 }

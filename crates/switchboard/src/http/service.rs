@@ -10,7 +10,7 @@ use http::{Request, Response};
 use http_body::Body;
 use http_body_util::{Either, Full};
 
-use super::door;
+use super::{door, reply};
 use crate::engine::Engine;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -47,7 +47,7 @@ where
             let engine = Arc::clone(&self.engine);
             Box::pin(async move { Ok(door::answer(engine, request).await) })
         } else {
-            Box::pin(std::future::ready(Ok(door::not_found())))
+            Box::pin(std::future::ready(Ok(reply::not_found())))
         }
     }
 }

@@ -13,10 +13,12 @@ use switchboard_sio as sio;
 
 use super::ending::{Closing, End};
 use super::link::Link;
-use super::polling::Polling;
+use super::polling::{Polling, PostBody};
+use super::raw::Raw;
 use super::slots::Slot;
 use super::{Command, Session};
 use crate::DisconnectReason;
+use crate::engine::Closed;
 use crate::outbox::SOFT_BYTES;
 use crate::socket::Socket;
 use crate::wheel::Timer;
@@ -30,6 +32,8 @@ pub(crate) struct Driver {
     pub(super) eio: eio::Session,
     pub(super) decoder: sio::Decoder,
     pub(super) slots: Vec<Slot>,
+    /// Of a server without Socket.IO, whose messages go here.
+    pub(super) raw: Option<Box<Raw>>,
     /// Namespaces that the server has put the client out of, as long as it has not come back.
     pub(super) put_out: Vec<Box<str>>,
     /// By when the client must be connected to some namespace.
@@ -75,11 +79,12 @@ impl Driver {
         Self {
             transport,
             candidate: None,
-            eio: eio::Session::new(kind, &config.eio, now),
+            eio: eio::Session::with_protocol(session.dialect.protocol, kind, &config.eio, now),
             decoder: sio::Decoder::new(sio::Role::Server),
             slots: Vec::new(),
+            raw: Raw::of(&session),
             put_out: Vec::new(),
-            connect_by: Some(now + config.connect_timeout),
+            connect_by: config.raw.is_none().then(|| now + config.connect_timeout),
             attachments_by: None,
             progress_by: None,
             timer: Timer::default(),
@@ -92,6 +97,9 @@ impl Driver {
         let commands = self.session.outbox.begin(cx.waker());
         for command in commands {
             self.obey(command, now, cx);
+        }
+        if self.raw.as_mut().is_some_and(|it| it.resumes()) {
+            self.eio.resume_reading(&self.session.engine.config.eio, now);
         }
         if let Err(end) = self.receive(now, cx) {
             self.end(end, now);
@@ -115,7 +123,7 @@ impl Driver {
             }
             self.poll_slots(now, cx);
         }
-        if matches!(self.transport, TransportState::Gone(_)) && self.slots.is_empty() {
+        if matches!(self.transport, TransportState::Gone(_)) && !self.runs_handlers() {
             return Poll::Ready(());
         }
         self.arm(now, cx);
@@ -125,7 +133,17 @@ impl Driver {
     fn obey(&mut self, command: Command, now: Instant, cx: &mut Context<'_>) {
         let obeyed = match command {
             Command::Poll(reply) => self.poll_request(reply, now),
-            Command::Post(body, reply) => self.post_request(&body, reply, now, cx),
+            Command::Post(body, reply) => self.post_request(PostBody::Text(&body), reply, now, cx),
+            Command::PostBytes(body, reply) => {
+                self.post_request(PostBody::Bytes(&body), reply, now, cx)
+            }
+            Command::Enter => self.enter(cx),
+            Command::Request(request) => {
+                if let Some(raw) = &mut self.raw {
+                    raw.set_request(request);
+                }
+                Ok(())
+            }
             Command::Upgrade(link) => {
                 self.upgrade_request(link, now);
                 Ok(())
@@ -155,7 +173,7 @@ impl Driver {
     }
 
     fn put_out(&mut self, socket: &Socket) {
-        if let Some(slot) = self.slots.iter_mut().find(|it| it.socket.id() == socket.id()) {
+        if let Some(slot) = self.slots.iter_mut().find(|it| it.socket.is(socket)) {
             slot.end(DisconnectReason::ServerNamespace);
         }
         if !self.put_out.iter().any(|it| **it == *socket.namespace()) {
@@ -165,6 +183,12 @@ impl Driver {
 
     /// Runs the handlers, and forgets sockets that are done.
     fn poll_slots(&mut self, now: Instant, cx: &mut Context<'_>) {
+        if let Some(raw) = &mut self.raw {
+            if let Some(end) = raw.poll(&self.session, cx) {
+                self.end(end, now);
+            }
+            return;
+        }
         let mut panicked = false;
         for slot in &mut self.slots {
             if slot.poll(cx).is_err() {
@@ -202,6 +226,7 @@ impl Driver {
                 if *until <= now {
                     self.slots.iter_mut().for_each(Slot::abandon);
                     self.slots.clear();
+                    self.raw.iter_mut().for_each(|it| it.abandon());
                 }
                 return;
             }
@@ -299,6 +324,7 @@ impl Driver {
 
     /// Makes sure that the task is woken when something is due.
     fn arm(&mut self, now: Instant, cx: &mut Context<'_>) {
+        self.raw.iter_mut().for_each(|it| it.rest());
         let Some(deadline) = self.next_deadline(now) else { return };
         let wheel = &self.session.engine.wheel;
         self.timer.arm(Some(wheel), &self.session, (deadline, now), cx);
@@ -324,7 +350,12 @@ impl Driver {
 
     /// Whether a socket has so much to do that reading should wait.
     pub(super) fn is_paused(&self) -> bool {
-        self.slots.iter().any(Slot::is_full)
+        self.slots.iter().any(Slot::is_full) || self.raw.as_ref().is_some_and(|it| it.is_full())
+    }
+
+    /// Whether a handler of this connection has not returned.
+    fn runs_handlers(&self) -> bool {
+        !self.slots.is_empty() || self.raw.as_ref().is_some_and(|it| !it.is_finished())
     }
 }
 
@@ -343,6 +374,10 @@ impl Drop for Driver {
         for slot in &mut self.slots {
             slot.end(DisconnectReason::TransportClose);
             slot.abandon();
+        }
+        if let Some(raw) = &mut self.raw {
+            raw.end(Closed::new(DisconnectReason::TransportClose, None));
+            raw.abandon();
         }
         drop(self.session.outbox.retire());
         self.session.engine.dismiss();

@@ -15,6 +15,8 @@ use super::polling::{self, CLOSE, NOOP};
 use super::{Reply, Session};
 use crate::DisconnectReason;
 use crate::chunks::Chunks;
+use crate::dialect::PollBody;
+use crate::engine::Closed;
 
 /// Why a connection ends.
 #[derive(Clone, Copy, Debug)]
@@ -130,6 +132,27 @@ impl End {
     pub(super) fn panicked() -> Self {
         Self::told(DisconnectReason::ForcedClose, ws::CloseCode::INTERNAL)
     }
+
+    /// The handler of a connection without Socket.IO has returned.
+    pub(super) fn handled(code: ws::CloseCode) -> Self {
+        Self::told(DisconnectReason::ForcedClose, code)
+    }
+
+    /// What the reason leaves open, for logs.
+    fn description(&self) -> Option<&'static str> {
+        use DisconnectReason as Reason;
+        let code = self.code.unwrap_or(ws::CloseCode::NORMAL);
+        Some(match (self.reason, code) {
+            (Reason::ForcedClose, ws::CloseCode::INTERNAL) => "the handler panicked or failed",
+            (Reason::ForcedClose, ws::CloseCode::POLICY) => "the client took too little",
+            (Reason::ParseError, ws::CloseCode::POLICY) => "too many packets in one request",
+            (Reason::ParseError, _) => "what came is no Engine.IO packet",
+            (Reason::TransportError, ws::CloseCode::PROTOCOL) => "a packet that only servers send",
+            (Reason::TransportError, _) if self.deliver => "a frame broke a rule or a limit",
+            (Reason::TransportError, _) => "the connection broke, or a request broke a rule",
+            _ => return None,
+        })
+    }
 }
 
 /// A connection that delivers what it still has.
@@ -144,7 +167,7 @@ pub(super) struct Closing {
 enum Way {
     WebSocket(Link),
     /// What the next polls get, one body each.
-    Polling(VecDeque<Vec<u8>>),
+    Polling(VecDeque<PollBody>),
 }
 
 impl Closing {
@@ -211,6 +234,9 @@ impl Driver {
         for slot in &mut self.slots {
             slot.end(end.reason);
         }
+        if let Some(raw) = &self.raw {
+            raw.end(Closed::new(end.reason, end.description()));
+        }
         // The disconnect handlers begin in the next turn, if this one has looked at them already.
         self.session.outbox.wake();
         self.session.outbox.seal();
@@ -264,21 +290,22 @@ impl Driver {
     }
 
     fn close_polling(&mut self, polling: &mut polling::Polling, end: End) -> Option<Way> {
+        let dialect = self.session.dialect;
         if !end.announce {
             // The client knows: it closed, or broke a rule. A waiting poll is freed.
             let client_closed = end.reason == DisconnectReason::TransportClose;
-            polling.finish(if client_closed { NOOP } else { CLOSE });
+            polling.finish(dialect.single(if client_closed { NOOP } else { CLOSE }));
             return None;
         }
         // The close packet comes alone: official clients look at it before they have looked at
         // what stands in front of it in the same body.
-        let queued = polling::encode(&self.session.outbox.take_packets(usize::MAX));
-        let bodies = [queued, CLOSE.to_vec()];
+        let queued = dialect.body(&self.session.outbox.take_packets(usize::MAX));
+        let bodies = [queued, dialect.single(CLOSE)];
         let mut bodies: VecDeque<_> = bodies.into_iter().filter(|it| !it.is_empty()).collect();
         if let Some(poll) = polling.take_poll().filter(|it| !it.is_closed()) {
-            poll.send(Reply::Body(bodies.pop_front().unwrap_or_default())).ok();
+            poll.send(bodies.pop_front().map_or(Reply::Refused, Reply::Body)).ok();
         }
-        polling.finish(CLOSE);
+        polling.finish(dialect.single(CLOSE));
         (!bodies.is_empty()).then_some(Way::Polling(bodies))
     }
 }

@@ -42,7 +42,10 @@ impl Socket {
             let before = own.len();
             rooms.each_room(&mut |room| {
                 let is_member = own.iter().any(|it| **it.room_name() == *room);
-                if joined.is_err() || is_member || room == self.0.id.as_str() {
+                if joined.is_err()
+                    || is_member
+                    || self.0.namespace.parse_id(room) == Some(self.0.id)
+                {
                     return;
                 }
                 joined = limits.check(room, own.len());

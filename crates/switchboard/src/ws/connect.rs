@@ -35,6 +35,7 @@ use super::mask_key::mask_key;
 use super::server::open_client;
 use super::shared::Agreed;
 use super::{Options, WebSocket};
+use crate::wheel::LONGEST;
 
 /// Connects to the WebSocket at `url` when the result is awaited.
 ///
@@ -177,7 +178,7 @@ impl Connect {
 
     async fn open(self) -> Result<WebSocket, ConnectError> {
         let now = Instant::now();
-        let deadline = now.checked_add(self.timeout).unwrap_or(now + CENTURY);
+        let deadline = now + self.timeout.min(LONGEST);
         let target = Target::parse(&self.url)?;
         if let Some(name) = self.bad_header {
             return Err(ConnectError::BadHeader { name });
@@ -263,6 +264,3 @@ fn check_protocols(protocols: &[String]) -> Result<(), ConnectError> {
 fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
-
-/// Instead of a timeout that no clock can hold.
-const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);

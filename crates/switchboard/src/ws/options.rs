@@ -6,6 +6,7 @@ use switchboard_ws::Limits;
 use switchboard_ws::deflate::Config as Deflate;
 
 use crate::http::origin::Origins;
+use crate::wheel::LONGEST;
 
 /// Limits, timeouts and extensions of WebSockets, for servers and clients alike.
 ///
@@ -66,7 +67,7 @@ impl Options {
     /// How long the end may take: writing our close frame, the peer's answer and the end of the
     /// stream together.
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.close_timeout = timeout;
+        self.limits.close_timeout = timeout.min(LONGEST);
         self
     }
 
@@ -78,8 +79,10 @@ impl Options {
     /// While a handler does not read, its peer counts as alive. Deadlines of a second and more
     /// share one wheel and may be up to a second late.
     pub fn heartbeat(mut self, interval_and_timeout: Option<(Duration, Duration)>) -> Self {
-        self.heartbeat =
-            interval_and_timeout.map(|(interval, timeout)| Heartbeat { interval, timeout });
+        self.heartbeat = interval_and_timeout.map(|(interval, timeout)| Heartbeat {
+            interval: interval.min(LONGEST),
+            timeout: timeout.min(LONGEST),
+        });
         self
     }
 

@@ -13,7 +13,9 @@
 
 mod broadcast_acks;
 mod client;
+mod durations;
 mod ending;
+mod engine;
 mod handlers;
 mod http2;
 mod http2_attacks;
@@ -27,6 +29,7 @@ mod pressure;
 mod rooms;
 #[cfg(feature = "tls")]
 mod tls;
+mod v3;
 mod ws_client;
 mod ws_client_evil;
 mod ws_client_life;

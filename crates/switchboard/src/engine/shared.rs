@@ -12,12 +12,13 @@ use switchboard_sio as sio;
 use switchboard_ws as ws;
 use tokio::sync::Notify;
 
+use super::{Message, Starter};
 use crate::encoding::Encoding;
 use crate::http::origin::Origins;
 use crate::namespace::NamespaceInner;
 use crate::rooms::RoomLimits;
 use crate::session::driver::Driver;
-use crate::session::{Link, Session};
+use crate::session::{Command, Link, Session};
 use crate::state::StateMap;
 use crate::sync::{read, write};
 use crate::wheel::Wheel;
@@ -32,10 +33,15 @@ pub(crate) struct Config {
     pub(crate) ack_timeout: Duration,
     pub(crate) eio: eio::Config,
     pub(crate) sio: sio::Limits,
+    pub(crate) allow_eio3: bool,
     pub(crate) encoding: Encoding,
     pub(crate) ws: ws::Limits,
     pub(crate) origins: Origins,
     pub(crate) rooms: RoomLimits,
+    pub(crate) initial_packet: Option<Message>,
+    pub(crate) keeps_requests: bool,
+    /// The handler of a server without Socket.IO.
+    pub(crate) raw: Option<Starter>,
 }
 
 /// A server: its options, namespaces and sessions.
@@ -123,6 +129,10 @@ impl Engine {
     fn admit(&self, session: &Arc<Session>) {
         self.tasks.fetch_add(1, Ordering::SeqCst);
         self.sessions.insert(session);
+        if session.dialect.is_v3() && self.config.raw.is_none() {
+            // Refused only when the task is gone, and it has not begun.
+            session.outbox.command(Command::Enter).ok();
+        }
         self.wheel.start();
         if self.is_closing() {
             // It slipped in while the others were being told.
@@ -170,7 +180,7 @@ impl Sessions {
         write(self.shard(session.sid)).insert(session.sid, Arc::clone(session));
     }
 
-    fn all(&self) -> Vec<Arc<Session>> {
+    pub(crate) fn all(&self) -> Vec<Arc<Session>> {
         let mut all = Vec::new();
         for shard in &self.shards {
             all.extend(read(shard).values().cloned());

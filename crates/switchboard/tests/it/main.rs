@@ -11,6 +11,7 @@
     reason = "a test may fail loudly"
 )]
 
+mod broadcast_acks;
 mod client;
 mod durations;
 mod ending;
@@ -20,6 +21,7 @@ mod http2;
 mod http2_attacks;
 mod http2_client;
 mod http2_plain;
+mod operators;
 mod plain;
 mod plain_ending;
 mod polling;

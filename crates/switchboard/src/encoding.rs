@@ -41,9 +41,12 @@ impl Encoding {
     /// The same event with its offset as one more argument, which recovery adds at the end.
     pub(crate) fn with_offset(self, event: &Prepared, offset: &str) -> Prepared {
         let text = event.text();
-        let Some(open) = text.strip_suffix(b"]") else { return Prepared::new(Encoded::default()) };
+        let Some(open) = text.strip_suffix(b"]") else {
+            return Prepared::new(Encoded::default(), event.flags());
+        };
         let text = [open, b",\"", offset.as_bytes(), b"\"]"].concat();
-        Prepared::new(Encoded { text, attachments: event.attachments().to_vec() })
+        let attachments = event.attachments().to_vec();
+        Prepared::new(Encoded { text, attachments }, event.flags())
     }
 
     /// The answer to an event.

@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::Id;
-use crate::recovery::log::Target;
+use crate::broadcast::target::Target;
+use crate::recovery::log::Audience;
 
 /// Since when a socket is reachable, and the rooms in which it is and was.
 #[derive(Debug, Default)]
@@ -101,8 +102,8 @@ pub(crate) struct Recipient<'a> {
 }
 
 impl Recipient<'_> {
-    /// Whether the packet at `place`, which was for `target`, was for this socket.
-    pub(crate) fn is_meant(&self, place: u64, target: &Target) -> bool {
+    /// Whether the packet at `place`, which was for `audience`, was for this socket.
+    pub(crate) fn is_meant(&self, place: u64, audience: &Audience) -> bool {
         let was_in = |room: &str| {
             room == self.id.as_str()
                 || self.rooms.get(room).is_some_and(|times| {
@@ -112,9 +113,9 @@ impl Recipient<'_> {
         if place < self.since {
             return false;
         }
-        match target {
-            Target::One(id) => *id == self.id,
-            Target::Many { rooms, except, sender } => {
+        match audience {
+            Audience::One(id) => *id == self.id,
+            Audience::Many(Target { rooms, except, sender }) => {
                 *sender != Some(self.id)
                     && (rooms.is_empty() || rooms.iter().any(|it| was_in(it)))
                     && !except.iter().any(|it| was_in(it))
@@ -131,8 +132,8 @@ const PAST_MAX: usize = 64;
 mod tests {
     use super::*;
 
-    fn to(room: &str) -> Target {
-        Target::Many { rooms: [room.into()].into(), except: [].into(), sender: None }
+    fn to(room: &str) -> Audience {
+        Audience::Many(Target { rooms: vec![room.into()], ..Target::default() })
     }
 
     #[test]
@@ -150,12 +151,11 @@ mod tests {
             [9, 10, 19, 20, 29, 30, 99].map(meant),
             [false, true, true, false, false, true, true]
         );
-        let except = Target::Many { rooms: [].into(), except: ["a".into()].into(), sender: None };
+        let except = Audience::Many(Target { except: vec!["a".into()], ..Target::default() });
         assert_eq!([19, 20, 30].map(|it| recipient.is_meant(it, &except)), [false, true, false]);
         let own = to(id.as_str());
-        assert!(recipient.is_meant(25, &own) && recipient.is_meant(25, &Target::One(id)));
-        let sender = Some(id);
-        let others = Target::Many { rooms: [].into(), except: [].into(), sender };
+        assert!(recipient.is_meant(25, &own) && recipient.is_meant(25, &Audience::One(id)));
+        let others = Audience::Many(Target { sender: Some(id), ..Target::default() });
         assert!(!recipient.is_meant(25, &others));
     }
 

@@ -9,24 +9,27 @@ use std::time::{Duration, Instant};
 use serde_json::value::RawValue;
 
 use crate::Id;
+use crate::broadcast::target::Target;
 use crate::encoding::Encoding;
+use crate::namespace::NamespaceInner;
 use crate::outbox::HARD_BYTES;
 use crate::prepared::Prepared;
 use crate::recovery::Recovery;
 use crate::recovery::admit::{Claim, Fingerprint, Fingerprints, Track};
 use crate::recovery::offset::Offsets;
 use crate::recovery::saved::{Saved, Shelf};
+use crate::rooms::events::RoomEvents;
 use crate::socket::Socket;
 use crate::sync::lock;
 use crate::wheel::Alarm;
 
 /// For whom a packet was.
 #[derive(Debug)]
-pub(crate) enum Target {
+pub(crate) enum Audience {
     /// One socket.
     One(Id),
-    /// Rooms, or without any the whole namespace.
-    Many { rooms: Box<[Box<str>]>, except: Box<[Box<str>]>, sender: Option<Id> },
+    /// Those whom a broadcast meant.
+    Many(Target),
 }
 
 /// What a socket leaves behind besides its history.
@@ -65,7 +68,7 @@ type Missed = Vec<(u64, Arc<Prepared>)>;
 
 struct Kept {
     at: Instant,
-    target: Target,
+    audience: Audience,
     packet: Arc<Prepared>,
     bytes: usize,
 }
@@ -118,17 +121,16 @@ impl Log {
         })
     }
 
-    /// Sends `packet`, which has no ack, to the sockets that `visit` shows, and keeps it.
-    pub(crate) fn broadcast(
-        &self,
-        encoding: Encoding,
-        packet: &Prepared,
-        target: Target,
-        visit: impl FnOnce(&mut dyn FnMut(&Socket)),
-    ) {
+    /// Sends `packet`, which has no ack, to the sockets that are meant, and keeps it.
+    pub(crate) fn broadcast(&self, namespace: &NamespaceInner, packet: &Prepared, target: &Target) {
+        // A socket that is found by its id must not be dropped for good under the lock.
+        let names = target.rooms.iter().chain(&target.except);
+        let ids = names.filter_map(|it| namespace.parse_id(it));
+        let found: Vec<_> = ids.filter_map(|it| namespace.socket(it)).collect();
+        let audience = Audience::Many(target.clone());
         self.in_order(|inner| {
-            let kept = self.keep(inner, encoding, packet, target);
-            visit(&mut |socket| match (socket.track(), &kept) {
+            let kept = self.keep(inner, namespace.encoding, packet, audience);
+            target.for_each(namespace, |socket| match (socket.track(), &kept) {
                 // Of those who are not attached yet, or no longer, the history tells.
                 (Some(track), Some((place, packet))) => {
                     if track.is_live.load(Ordering::Relaxed) {
@@ -137,19 +139,23 @@ impl Log {
                     }
                 }
                 (Some(_), None) => (),
-                (None, _) => socket.session().outbox.push_shared(packet),
+                (None, _) => {
+                    socket.session().outbox.push_shared(packet);
+                }
             });
         });
+        drop(found);
     }
 
     /// Sends `packet`, which has no ack, to one socket, or to the one that has taken its place.
+    /// `false` when it was not sent, though it may be kept.
     pub(crate) fn emit(
         &self,
         encoding: Encoding,
         packet: &Prepared,
         socket: &Socket,
         track: &Track,
-    ) {
+    ) -> bool {
         self.in_order(|inner| {
             let is_live = |it: &Track| it.is_live.load(Ordering::Relaxed);
             let successor = if is_live(track) { None } else { socket.successor() };
@@ -159,22 +165,24 @@ impl Log {
             };
             if live.is_none() && !inner.shelf.contains(track.pid) {
                 inner.garbage.sockets.extend(successor);
-                return;
+                return false;
             }
-            let target = Target::One(socket.id());
-            if let Some((place, packet)) = self.keep(inner, encoding, packet, target)
+            let audience = Audience::One(socket.id());
+            let mut is_sent = false;
+            if let Some((place, packet)) = self.keep(inner, encoding, packet, audience)
                 && let Some(live) = live
             {
                 live.sent.store(place, Ordering::Relaxed);
-                socket.session().outbox.push_shared(&packet);
+                is_sent = socket.session().outbox.push_shared(&packet);
             }
             inner.garbage.sockets.extend(successor);
-        });
+            is_sent
+        })
     }
 
-    /// Lets a socket in: first what it missed, then CONNECT, then it is reachable. `false` when it
-    /// cannot have its state back and must begin anew.
-    pub(crate) fn attach(&self, socket: &Socket, track: &Track) -> bool {
+    /// Lets a socket in: first what it missed, then CONNECT, then it is reachable. `None` when it
+    /// cannot have its state back and must begin anew; else what is to be told about its rooms.
+    pub(crate) fn attach<'a>(&self, socket: &'a Socket, track: &Track) -> Option<RoomEvents<'a>> {
         let identity = socket.identity();
         self.in_order(|inner| {
             let now = Instant::now();
@@ -185,11 +193,8 @@ impl Log {
                 let next = inner.next();
                 if let Some(claim) = track.claim {
                     let skips = self.options.skip_middlewares;
-                    let Some((saved, missed)) =
-                        inner.take_back(track, claim, skips, identity.as_deref())
-                    else {
-                        return false;
-                    };
+                    let (saved, missed) =
+                        inner.take_back(track, claim, skips, identity.as_deref())?;
                     history.resume(saved.history, next);
                     let mut sent = saved.sent;
                     for (place, packet) in missed {
@@ -208,24 +213,29 @@ impl Log {
             inner.live += 1;
             track.is_live.store(true, Ordering::Relaxed);
             socket.go_live(Some(track.pid));
-            if let Some((restored, rooms)) = restored {
-                socket.restore(restored, &rooms);
-            }
-            true
+            Some(match restored {
+                Some((restored, rooms)) => socket.restore(restored, &rooms),
+                None => RoomEvents::begin(socket.namespace_inner().rooms(), socket.id()),
+            })
         })
     }
 
     /// Takes a socket out, by `leave`. With a `cut` it may come back.
-    pub(crate) fn detach(&self, socket: &Socket, cut: Option<Cut>, leave: impl FnOnce()) {
+    pub(crate) fn detach<R>(
+        &self,
+        socket: &Socket,
+        cut: Option<Cut>,
+        leave: impl FnOnce() -> R,
+    ) -> R {
         self.in_order(|inner| {
-            leave();
-            let Some(track) = socket.track() else { return };
+            let left = leave();
+            let Some(track) = socket.track() else { return left };
             if !track.is_live.swap(false, Ordering::Relaxed) {
-                return;
+                return left;
             }
             inner.live -= 1;
             let cut = cut.filter(|_| !track.is_put_out.load(Ordering::Relaxed));
-            let Some(Cut { data, identity }) = cut else { return };
+            let Some(Cut { data, identity }) = cut else { return left };
             let saved = Saved {
                 id: socket.id(),
                 cut: inner.next(),
@@ -240,7 +250,8 @@ impl Log {
             if self.options.sessions_max < inner.shelf.len() {
                 inner.shelf.forget_oldest();
             }
-        });
+            left
+        })
     }
 
     /// Changes the rooms of a socket; `change` says which it has joined and which it has left.
@@ -271,7 +282,7 @@ impl Log {
         inner: &mut Inner,
         encoding: Encoding,
         packet: &Prepared,
-        target: Target,
+        audience: Audience,
     ) -> Option<(u64, Arc<Prepared>)> {
         if inner.live == 0 && inner.shelf.is_empty() {
             return None;
@@ -281,7 +292,7 @@ impl Log {
         let packet = Arc::new(encoding.with_offset(packet, offset.as_str()));
         let bytes = 2 * packet.len() + KEPT_BYTES;
         inner.bytes += bytes;
-        inner.packets.push_back(Kept { at, target, packet: Arc::clone(&packet), bytes });
+        inner.packets.push_back(Kept { at, audience, packet: Arc::clone(&packet), bytes });
         self.purge(inner, at);
         Some((place, packet))
     }
@@ -359,7 +370,8 @@ impl Inner {
         let skipped = usize::try_from(from - self.first).ok()?;
         let behind = (from..).zip(self.packets.iter().skip(skipped));
         let (mut missed, mut bytes) = (Vec::new(), 0);
-        for (place, kept) in behind.filter(|(place, kept)| recipient.is_meant(*place, &kept.target))
+        for (place, kept) in
+            behind.filter(|(place, kept)| recipient.is_meant(*place, &kept.audience))
         {
             bytes += kept.packet.len();
             if REPLAY_BYTES_MAX < bytes {

@@ -42,7 +42,7 @@ mod offset;
 mod saved;
 
 pub(crate) use admit::{Admission, Track, admit};
-pub(crate) use log::{Cut, Log, Moves, Restored, Target};
+pub(crate) use log::{Cut, Log, Moves, Restored};
 
 /// Options of connection state recovery, for
 /// [`ServerBuilder::recovery`](crate::ServerBuilder::recovery) and
@@ -74,7 +74,7 @@ pub(crate) use log::{Cut, Log, Moves, Restored, Target};
 /// });
 /// io.on("connection", async |socket: Socket| {
 ///     if !socket.recovered() {
-///         socket.join("lobby");
+///         socket.join("lobby").ok();
 ///     }
 /// });
 /// ```

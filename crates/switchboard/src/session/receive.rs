@@ -182,7 +182,7 @@ impl Driver {
             return Ok(());
         };
         self.put_out.retain(|it| **it != *namespace);
-        let log = inner.recovery.log().map(|it| &**it);
+        let log = inner.recovery().map(|it| &**it);
         let auth = auth.unwrap_or("{}");
         let Admission { id, track, auth } = recovery::admit(log, &self.session, auth);
         let socket = Socket::new(Arc::clone(&inner), Arc::clone(&self.session), id, track);

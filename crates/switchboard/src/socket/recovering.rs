@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::Socket;
-use crate::recovery::{Cut, Log, Moves, Restored, Track};
+use crate::recovery::{Cut, Log, Restored, Track};
+use crate::rooms::RoomLimits;
+use crate::rooms::events::RoomEvents;
 use crate::sync::lock;
 
 impl Socket {
@@ -50,21 +52,23 @@ impl Socket {
         Self::new(namespace, session, None, self.track().map(Track::anew))
     }
 
-    /// Takes back what the socket before has left. Called under the log's lock.
-    pub(crate) fn restore(&self, restored: Restored, rooms: &[Arc<str>]) {
-        for room in rooms {
-            self.enter(room);
-        }
+    /// Takes back what the socket before has left. Called under the log's lock; gives what is to be
+    /// told about it then.
+    pub(crate) fn restore(&self, restored: Restored, rooms: &[Arc<str>]) -> RoomEvents<'_> {
+        let mut events = RoomEvents::begin(self.0.namespace.rooms(), self.id());
+        // It had all of them before, whatever has been joined since.
+        let entered = self.enter(rooms, RoomLimits::NONE, &mut events, None);
+        debug_assert!(entered.is_ok(), "there is no limit to reach");
         let Restored { data, identity } = restored;
-        if data.is_none() && identity.is_none() {
-            return;
+        if data.is_some() || identity.is_some() {
+            let mut own = lock(&self.0.own);
+            let own = own.get_or_insert_default();
+            own.identity = identity;
+            if data.is_some() {
+                own.data = data;
+            }
         }
-        let mut own = lock(&self.0.own);
-        let own = own.get_or_insert_default();
-        if data.is_some() {
-            own.data = data;
-        }
-        own.identity = identity;
+        events
     }
 
     /// What the socket leaves behind when its connection is cut.
@@ -80,13 +84,6 @@ impl Socket {
     /// The log and what it knows of this socket, where it may be recovered.
     pub(super) fn tracked(&self) -> Option<(&Arc<Log>, &Track)> {
         let track = self.0.track.as_deref()?;
-        Some((self.0.namespace.recovery.log()?, track))
-    }
-
-    pub(super) fn move_rooms(&self, change: impl FnOnce(Option<&mut Moves<'_>>)) {
-        match self.tracked() {
-            Some((log, track)) => log.move_rooms(track, |moves| change(Some(moves))),
-            None => change(None),
-        }
+        Some((self.0.namespace.recovery()?, track))
     }
 }

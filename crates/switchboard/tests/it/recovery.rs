@@ -106,7 +106,9 @@ pub(crate) fn recovering_server() -> Server {
 
 pub(crate) fn server_with(recovery: Recovery) -> Server {
     let io = Server::builder().recovery(recovery).build();
-    io.on("join", async |socket: Socket, Data(room): Data<String>| socket.join(room));
+    io.on("join", async |socket: Socket, Data(room): Data<String>| {
+        socket.join(room).unwrap();
+    });
     io.on("leave", async |socket: Socket, Data(room): Data<String>| socket.leave(room));
     io
 }
@@ -125,7 +127,7 @@ async fn a_client_gets_what_it_missed_then_connect_then_what_is_new() {
     let io = recovering_server();
     let server = start(&io).await;
     let (client, socket) = settled(&io, &server).await;
-    socket.join("a");
+    socket.join("a").unwrap();
     socket.set_data(&json!({ "score": 7 })).unwrap();
     let gone = client.cut(&io).await;
     assert_eq!(gone.pid.len(), 20);
@@ -160,7 +162,7 @@ async fn a_client_that_is_cut_again_before_it_got_its_replay_loses_nothing() {
     let io = recovering_server();
     let server = start(&io).await;
     let (client, socket) = settled(&io, &server).await;
-    socket.join("a");
+    socket.join("a").unwrap();
     let mut gone = client.cut(&io).await;
     for round in 1..=3 {
         io.to("a").emit("missed", &round).unwrap();
@@ -181,10 +183,10 @@ async fn a_packet_that_was_lost_on_the_way_is_replayed_though_its_room_was_left(
     let server = start(&io).await;
     let (client, socket) = settled(&io, &server).await;
     io.to("late").emit("before it joined", ()).unwrap();
-    socket.join("early");
+    socket.join("early").unwrap();
     io.to("early").emit("lost", ()).unwrap();
     socket.leave("early");
-    socket.join("late");
+    socket.join("late").unwrap();
     io.to("early").emit("after it left", ()).unwrap();
     io.except("early").emit("after it left, to others", ()).unwrap();
     // The connection dies before the client has read any of it.
@@ -201,7 +203,7 @@ async fn what_one_sends_to_others_does_not_come_back_to_it() {
     let io = recovering_server();
     let server = start(&io).await;
     let (client, socket) = settled(&io, &server).await;
-    socket.join("a");
+    socket.join("a").unwrap();
     let gone = client.cut(&io).await;
     socket.to("a").emit("from itself", ()).unwrap();
     socket.broadcast().emit("from itself", ()).unwrap();
@@ -332,13 +334,54 @@ async fn events_that_want_an_ack_carry_no_offset_and_are_not_replayed() {
     let io = recovering_server();
     let server = start(&io).await;
     let (mut client, socket) = settled(&io, &server).await;
-    let answer = socket.emit_with_ack::<String, _>("ask", &1);
+    let answer = socket.emit_with_ack::<String>("ask", &1);
     assert_eq!(client.client.text().await, r#"420["ask",1]"#);
     client.client.send(r#"430["done"]"#).await;
     assert_eq!(answer.await.unwrap(), "done");
     let gone = client.cut(&io).await;
-    let refused = socket.emit_with_ack::<String, _>("ask", &2).await;
+    let refused = socket.emit_with_ack::<String>("ask", &2).await;
     assert!(refused.is_err());
     let (_, replayed, is_recovered) = gone.back(&server).await;
     assert!(is_recovered && replayed.is_empty(), "{replayed:?}");
+}
+
+#[tokio::test]
+async fn volatile_events_carry_no_offset_and_are_not_replayed() {
+    let io = recovering_server();
+    let server = start(&io).await;
+    let (mut client, socket) = settled(&io, &server).await;
+    socket.volatile().emit("now", &1).unwrap();
+    assert_eq!(client.client.text().await, r#"42["now",1]"#);
+    io.volatile().emit("now", &2).unwrap();
+    assert_eq!(client.client.text().await, r#"42["now",2]"#);
+    let gone = client.cut(&io).await;
+    socket.volatile().emit("now", &3).unwrap();
+    io.volatile().emit("now", &4).unwrap();
+    let (_client, replayed, is_recovered) = gone.back(&server).await;
+    assert!(is_recovered && replayed.is_empty(), "{replayed:?}");
+}
+
+#[tokio::test]
+async fn rooms_of_a_client_that_comes_back_are_told() {
+    let io = recovering_server();
+    let (events, mut event) = tokio::sync::mpsc::unbounded_channel();
+    let inner = io.clone();
+    io.of("/").on_room_event(move |it| {
+        // Code of the application may do as it likes: no lock is held.
+        inner.to("nobody").emit("told", ()).unwrap();
+        events.send(format!("{it:?}").split(' ').next().unwrap().to_owned()).unwrap();
+    });
+    let server = start(&io).await;
+    let (client, socket) = settled(&io, &server).await;
+    socket.join(["a", "b"]).unwrap();
+    socket.leave("b");
+    let gone = client.cut(&io).await;
+    let (_client, _, is_recovered) = gone.back(&server).await;
+    assert!(is_recovered);
+    let mut told = Vec::new();
+    while let Ok(it) = event.try_recv() {
+        told.push(it);
+    }
+    let (begin, end) = (["Create", "Join"], ["Leave", "Delete"]);
+    assert_eq!(told, [begin, begin, end, end, begin].concat());
 }

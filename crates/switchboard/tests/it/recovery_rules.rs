@@ -193,7 +193,7 @@ fn server_with_users(recovery: Recovery, calls: mpsc::UnboundedSender<String>) -
         let user = auth["user"].as_str().ok_or_else(|| ConnectError::new("unauthorized"))?;
         assert!(!socket.recovered());
         socket.set_identity(user);
-        socket.join("everybody");
+        socket.join("everybody").unwrap();
         Ok(())
     });
     io

@@ -58,8 +58,7 @@ async fn a_client_that_is_cut_again_and_again_sees_every_number_once_and_in_orde
     let io = server_with(recovery);
     io.on("connection", async |socket: switchboard::Socket| {
         if !socket.recovered() {
-            socket.join("room");
-            socket.join("other");
+            socket.join(["room", "other"]).unwrap();
             socket.emit("ready", (0, 0)).unwrap();
         }
     });

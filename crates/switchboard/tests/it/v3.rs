@@ -507,7 +507,6 @@ async fn an_engine_io_server_has_old_clients_without_any_namespace() {
         Polling { server: &server, query: format!("EIO=3&transport=polling&sid={sid}"), sid };
     assert_eq!(client.post_bytes(&[1, 2, 255, 4, 7]).await.text(), "ok");
     assert_eq!(client.poll().await.body, [1, 2, 255, 4, 7]);
-    server.stop().await;
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Real-time engine: Socket.IO, Engine.IO and WebSocket, wire-compatible with the official
 //! clients, on tokio and hyper.
 //!
-//! It does not bring an adapter for several nodes: that comes with later releases.
+//! Several servers of one process can form a [`cluster`]; several machines cannot yet.
 //! It speaks Engine.IO 4 and Socket.IO 5, as clients of versions 3 and 4 do, and if it is told to
 //! ([`ServerBuilder::allow_eio3`]) what older clients speak.
 //!
@@ -65,6 +65,7 @@ mod transport;
 mod wheel;
 mod writing;
 
+pub mod cluster;
 pub mod engine;
 pub mod ws;
 

@@ -8,6 +8,7 @@ use switchboard_sio as sio;
 use switchboard_ws as ws;
 
 use crate::broadcast::Broadcast;
+use crate::cluster::Local;
 use crate::encoding::Encoding;
 use crate::engine::{self, Config, Engine};
 use crate::error::ConnectError;
@@ -131,6 +132,7 @@ pub struct ServerBuilder {
     allow_eio3: bool,
     origins: Origins,
     rooms: RoomLimits,
+    cluster: Option<Local>,
     state: StateMap,
     pub(crate) initial_packet: Option<engine::Message>,
     pub(crate) keeps_requests: bool,
@@ -219,6 +221,14 @@ impl ServerBuilder {
         self
     }
 
+    /// Makes the server one of a cluster: broadcasts and their acks, fetched sockets, joins, leaves
+    /// and disconnects reach the sockets of all its servers. Default: a server for itself, which
+    /// pays nothing for it. In a cluster each broadcast visits every server.
+    pub fn cluster(mut self, cluster: &Local) -> Self {
+        self.cluster = Some(cluster.clone());
+        self
+    }
+
     /// Lets pages of another origin connect, such as `https://app.example.com`. By default only
     /// pages of the server's own origin may; programs that send no `Origin` always may.
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
@@ -271,7 +281,12 @@ impl ServerBuilder {
             keeps_requests: self.keeps_requests,
             raw,
         };
-        Server { engine: Arc::new(Engine::new(config, self.state)) }
+        let node = self.cluster.as_ref().map(Local::node);
+        let engine = Arc::new(Engine::new(config, self.state, node));
+        if let (Some(cluster), Some(node)) = (&self.cluster, &engine.node) {
+            cluster.enter(node, &engine);
+        }
+        Server { engine }
     }
 }
 

@@ -62,7 +62,7 @@ impl Broadcast {
     ///
     /// [`EncodeError`] when the arguments cannot be written as JSON. Then nobody gets anything.
     pub fn emit<A: Args>(&self, event: &str, args: A) -> Result<(), EncodeError> {
-        let encoding = self.namespace.encoding;
+        let encoding = &self.namespace.encoding;
         let packet = encoding.event(self.namespace.name(), None, event, args)?;
         let prepared = Prepared::new(packet);
         self.for_each(|socket| socket.session().outbox.push_shared(&prepared));

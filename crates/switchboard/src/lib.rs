@@ -52,6 +52,7 @@ mod id;
 mod namespace;
 mod outbox;
 mod prepared;
+mod relay;
 mod rooms;
 mod server;
 mod session;
@@ -63,6 +64,7 @@ mod wheel;
 mod writing;
 
 pub mod engine;
+pub mod parser;
 pub mod ws;
 
 pub use crate::http::service::{Layer, Layered, Service};
@@ -77,6 +79,8 @@ pub use handler::{Handler, HandlerFuture};
 pub use handshake::Handshake;
 pub use id::Id;
 pub use namespace::Namespace;
+pub use parser::Parser;
+pub use relay::Raw;
 pub use server::{Server, ServerBuilder};
 pub use socket::Socket;
 pub use switchboard_sio::{Args as EmitArgs, Binary, Payload, RawArgs};

@@ -9,13 +9,13 @@ use switchboard_sio::{Args, EncodeError};
 use switchboard_ws as ws;
 
 use crate::broadcast::Broadcast;
-use crate::encoding::Encoding;
 use crate::engine::{self, Config, Engine};
 use crate::error::ConnectError;
 use crate::handler::Handler;
 use crate::http::origin::Origins;
 use crate::http::service::{Layer, Service};
 use crate::namespace::Namespace;
+use crate::parser::Parser;
 use crate::socket::Socket;
 use crate::state::StateMap;
 use crate::wheel::LONGEST;
@@ -142,6 +142,7 @@ pub struct ServerBuilder {
     ack_timeout: Option<Duration>,
     origins: Origins,
     state: StateMap,
+    parser: Parser,
     pub(crate) initial_packet: Option<engine::Message>,
     pub(crate) keeps_requests: bool,
 }
@@ -210,6 +211,14 @@ impl ServerBuilder {
         self
     }
 
+    /// How packets are written on the wire. Default [`Parser::json`], which costs nothing more and
+    /// which every client speaks; all clients must be told of another one. See
+    /// [`parser`](crate::parser).
+    pub fn parser(mut self, parser: impl Into<Parser>) -> Self {
+        self.parser = parser.into();
+        self
+    }
+
     /// Keeps a value for handlers, which get a clone by the [`State`](crate::State) extractor. One
     /// value of each type.
     pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
@@ -239,7 +248,7 @@ impl ServerBuilder {
             ack_timeout: self.ack_timeout.unwrap_or(Duration::from_secs(30)),
             eio: self.eio,
             sio: sio::Limits::default(),
-            encoding: Encoding::default(),
+            encoding: self.parser.0,
             ws,
             origins: self.origins,
             initial_packet: self.initial_packet,

@@ -336,8 +336,8 @@ impl Socket {
         }
     }
 
-    fn encoding(&self) -> Encoding {
-        self.0.namespace.encoding
+    fn encoding(&self) -> &Encoding {
+        &self.0.namespace.encoding
     }
 }
 

@@ -8,8 +8,7 @@ use serde_json::value::RawValue;
 
 use super::decode::{ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT};
 use super::write;
-use crate::json::write_string;
-use crate::payload::is_reserved;
+use crate::payload::{is_reserved, written};
 use crate::{Args, EncodeError, ID_MAX};
 
 /// A server lets a client into the namespace: `{type:0,data:{sid},nsp}`. `pid` is what the client
@@ -100,16 +99,7 @@ pub fn event<A: Args>(
     if is_reserved(name) {
         return Err(EncodeError::ReservedEventName);
     }
-    let mut array = b"[".to_vec();
-    write_string(name, &mut array);
-    array.push(b',');
-    let args_at = array.len();
-    let attachments = args.write(&mut array)?;
-    if array.len() == args_at {
-        array.pop();
-    }
-    array.push(b']');
-    with_data(EVENT, namespace, id, (&array, &attachments), output)
+    with_data(EVENT, namespace, id, written(Some(name), args)?, output)
 }
 
 /// The answer to an event: `{type:3,data:[...],nsp,id}`.
@@ -123,28 +113,23 @@ pub fn ack<A: Args>(
     args: A,
     output: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
-    let mut array = b"[".to_vec();
-    let attachments = args.write(&mut array)?;
-    array.push(b']');
-    with_data(ACK, namespace, Some(id), (&array, &attachments), output)
+    with_data(ACK, namespace, Some(id), written(None, args)?, output)
 }
 
 fn with_data(
     kind: u64,
     namespace: &str,
     id: Option<u64>,
-    (array, attachments): (&[u8], &[Bytes]),
+    (json, attachments): (String, Vec<Bytes>),
     output: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
     if id.is_some_and(|it| ID_MAX < it) {
         return Err(EncodeError::IdTooLarge);
     }
-    let json = std::str::from_utf8(array)
-        .map_err(|_wrong| EncodeError::Json(serde::de::Error::custom("arguments are not UTF-8")))?;
     whole(output, |output| {
         write_kind(kind, 3 + u8::from(id.is_some()), output);
         write::string("data", output);
-        write::value(json, attachments, output)?;
+        write::value(&json, &attachments, output)?;
         write_namespace(namespace, output);
         if let Some(id) = id {
             write::string("id", output);

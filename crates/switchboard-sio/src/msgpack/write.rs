@@ -45,7 +45,7 @@ pub(super) fn value(
 fn walk<S: Sink>(json: &str, sink: &mut S) -> Result<(), EncodeError> {
     let mut scanner = Scanner::new(json, DEPTH_MAX);
     scanner.value(sink).and_then(|_value| scanner.end()).map_err(|fault| match fault {
-        Fault::Invalid => EncodeError::Json(Error::custom("raw arguments are not JSON")),
+        Fault::Invalid => EncodeError::not_json(),
         Fault::TooDeep => EncodeError::TooDeep,
     })
 }

@@ -78,7 +78,7 @@ impl Engine {
         let mut namespaces = write(&self.namespaces);
         let namespace = namespaces.entry(name.into()).or_insert_with(|| {
             let state = Arc::clone(&self.state);
-            Arc::new(NamespaceInner::new(name, state, self.config.encoding))
+            Arc::new(NamespaceInner::new(name, state, self.config.encoding.clone()))
         });
         Arc::clone(namespace)
     }

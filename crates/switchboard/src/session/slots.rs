@@ -197,7 +197,7 @@ impl Slot {
         self.phase = Phase::Gone;
         let namespace = self.socket.namespace();
         let (message, data) = (refusal.message(), refusal.raw_data());
-        let encoding = self.socket.namespace_inner().encoding;
+        let encoding = &self.socket.namespace_inner().encoding;
         let packet = encoding.connect_error(namespace, message, data);
         self.socket.session().outbox.push_packet(&packet);
     }

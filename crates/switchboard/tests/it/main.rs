@@ -20,6 +20,7 @@ mod http2;
 mod http2_attacks;
 mod http2_client;
 mod http2_plain;
+mod parsers;
 mod plain;
 mod plain_ending;
 mod polling;

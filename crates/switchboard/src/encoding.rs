@@ -115,6 +115,38 @@ impl Encoding {
         }
     }
 
+    /// A client of Engine.IO 3 is let in, which knows its id without being told.
+    pub(crate) fn connect_v3(&self, namespace: &str) -> Encoded {
+        match self {
+            Self::Json => Encoded::text(|text| encode::connect_request(namespace, None, text)),
+            Self::MsgPack => Encoded::message(|it| msgpack::connect_v3(namespace, it)),
+            Self::Custom(parser) => {
+                parser.encode_or_nothing(namespace, Body::Connect { payload: None })
+            }
+        }
+    }
+
+    /// A client of Engine.IO 3 is refused.
+    pub(crate) fn connect_error_v3(
+        &self,
+        namespace: &str,
+        message: &str,
+        data: Option<&RawValue>,
+    ) -> Encoded {
+        match self {
+            Self::Json => {
+                Encoded::text(|text| encode::connect_error_v3(namespace, message, data, text))
+            }
+            Self::MsgPack => {
+                Encoded::message(|it| msgpack::connect_error_v3(namespace, message, data, it))
+            }
+            Self::Custom(parser) => {
+                let payload = json_of(|text| encode::connect_error_v3("/", message, data, text));
+                parser.encode_or_nothing(namespace, Body::ConnectError { payload: payload.into() })
+            }
+        }
+    }
+
     /// A client is put out.
     pub(crate) fn disconnect(&self, namespace: &str) -> Encoded {
         match self {

@@ -69,6 +69,34 @@ pub fn connect_error(
     write_namespace(namespace, output);
 }
 
+/// A server lets a client of an older revision in, which knows its id: `{type:0,nsp}`.
+pub fn connect_v3(namespace: &str, output: &mut Vec<u8>) {
+    write_kind(CONNECT, 2, output);
+    write_namespace(namespace, output);
+}
+
+/// A server refuses a client of an older revision: as `connect_error`, but the data itself stands
+/// in the place of the object, or the message where there is none, as in
+/// [`encode::connect_error_v3`](crate::encode::connect_error_v3).
+pub fn connect_error_v3(
+    namespace: &str,
+    message: &str,
+    data: Option<&RawValue>,
+    output: &mut Vec<u8>,
+) {
+    let mut json = Vec::new();
+    crate::encode::connect_error_v3("/", message, data, &mut json);
+    // Behind the digit of its type.
+    let json = json.get(1..).and_then(|it| std::str::from_utf8(it).ok()).unwrap_or("null");
+    write_kind(CONNECT_ERROR, 3, output);
+    write::string("data", output);
+    let written = whole(output, |output| write::value(json, &[], output));
+    if written.is_err() {
+        write::string(message, output);
+    }
+    write_namespace(namespace, output);
+}
+
 /// Either end leaves the namespace: `{type:1,nsp}`.
 pub fn disconnect(namespace: &str, output: &mut Vec<u8>) {
     write_kind(DISCONNECT, 2, output);

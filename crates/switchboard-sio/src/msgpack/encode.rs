@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::decode::{ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT};
+use super::reader::{Reader, Token};
 use super::write;
 use crate::payload::{is_reserved, written};
 use crate::{Args, EncodeError, ID_MAX};
@@ -143,6 +144,43 @@ pub fn ack<A: Args>(
 ) -> Result<(), EncodeError> {
     with_data(ACK, namespace, Some(id), written(None, args)?, output)
 }
+
+/// The same event with a text as one more argument, which recovery adds behind those of the
+/// application. Only for what [`event`] has written; `None` for anything else.
+///
+/// ```
+/// use switchboard_sio::msgpack;
+///
+/// let (mut event, mut longer) = (Vec::new(), Vec::new());
+/// msgpack::event("/", None, "e", (1, "a"), &mut event)?;
+/// msgpack::event("/", None, "e", (1, "a", "offset"), &mut longer)?;
+/// assert_eq!(msgpack::with_argument(&event, "offset"), Some(longer));
+/// # Ok::<(), switchboard_sio::EncodeError>(())
+/// ```
+pub fn with_argument(event: &[u8], text: &str) -> Option<Vec<u8>> {
+    // The data come second, behind a type of one digit.
+    let (start, rest) = event.split_at_checked(EVENT_START.len())?;
+    if start.get(1..) != EVENT_START.get(1..) {
+        return None;
+    }
+    let mut reader = Reader::new(rest);
+    let Ok(Token::Array(count)) = reader.token() else { return None };
+    let items = reader.rest();
+    for _ in 0..count {
+        reader.skip().ok()?;
+    }
+    let (items, end) = items.split_at_checked(items.len() - reader.rest().len())?;
+    let mut longer = Vec::with_capacity(event.len() + text.len() + 8);
+    longer.extend_from_slice(start);
+    write::array(count + 1, &mut longer);
+    longer.extend_from_slice(items);
+    write::string(text, &mut longer);
+    longer.extend_from_slice(end);
+    Some(longer)
+}
+
+/// How an event begins, but for the number of its fields.
+const EVENT_START: &[u8] = b"\x83\xa4type\x02\xa4data";
 
 fn with_data(
     kind: u64,

@@ -209,6 +209,10 @@ pub(super) fn map(entries: u8, output: &mut Vec<u8>) {
     MAP.write(entries.into(), output);
 }
 
+pub(super) fn array(items: usize, output: &mut Vec<u8>) {
+    ARRAY.write(items, output);
+}
+
 pub(super) fn string(text: &str, output: &mut Vec<u8>) -> bool {
     let fits = STR.write(text.len(), output);
     output.extend_from_slice(text.as_bytes());

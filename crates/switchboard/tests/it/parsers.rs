@@ -97,7 +97,7 @@ async fn msgpack_carries_events_acks_and_bytes_both_ways() {
         panic!("no question")
     };
     assert_eq!(payload.args_json(), "41");
-    two.send_binary(&write(|it| msgpack::ack("/", id, &"42", it))).await;
+    two.send_binary(&write(|it| msgpack::ack("/", id, "42", it))).await;
     assert_eq!(event_of(packet(&mut two).await).1.args_json(), "\"42\"");
 
     two.send_binary(&event(None, "leave", ())).await;

@@ -49,7 +49,7 @@ async fn join(server: &Running) -> (Client, String) {
 
 fn lobby(parser: impl Into<Parser>) -> Server {
     let io = Server::builder().parser(parser).build();
-    io.on("connection", async |socket: Socket| socket.join("lobby"));
+    io.on("connection", async |socket: Socket| socket.join("lobby").unwrap());
     io.of("/").on("relay", async |socket: Socket, raw: Raw| {
         socket.to("lobby").emit("relayed", raw).unwrap();
     });

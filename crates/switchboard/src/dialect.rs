@@ -1,6 +1,7 @@
 //! How a client wants its messages: the revision of Engine.IO that it speaks, and what it can read.
 //!
-//! Decided once, by the request that opens the session. Everything above deals in text and binary
+//! Decided by the request that opens the session; whether bytes are read, once more by that of the
+//! WebSocket which takes over. Everything above deals in text and binary
 //! messages; here they become frames and bodies, and the other way round.
 
 use std::borrow::Cow;
@@ -11,6 +12,7 @@ use switchboard_eio::payload::Record;
 use switchboard_eio::{PeerError, Protocol, payload, v3};
 use switchboard_ws::{FrameHeader, Opcode};
 
+use crate::Transport;
 use crate::http::query;
 use crate::outbox::Packet;
 
@@ -34,12 +36,12 @@ pub(crate) enum PollBody {
 }
 
 impl Dialect {
-    /// What the query of the first request says.
-    pub(crate) fn from_query(query: &str) -> Self {
+    /// What the query of a request says.
+    pub(crate) fn from_query(query: &str, transport: Transport) -> Self {
         // As in the official server, whose clients did not always tell the revision.
         let is_v4 = query::value(query, "EIO").as_deref() == Some("4");
         let protocol = if is_v4 { Protocol::V4 } else { Protocol::V3 };
-        let is_jsonp = query::value(query, "j").is_some();
+        let is_jsonp = transport == Transport::Polling && query::value(query, "j").is_some();
         let is_base64 = query::value(query, "b64").is_some_and(|it| !it.is_empty()) || is_jsonp;
         Self { protocol, is_base64, is_jsonp }
     }

@@ -4,18 +4,21 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::{Duration, Instant};
 
 use switchboard_eio as eio;
 use switchboard_sio as sio;
 use switchboard_ws as ws;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::{Message, Starter};
+use crate::cluster::Node;
 use crate::encoding::Encoding;
 use crate::http::origin::Origins;
-use crate::namespace::NamespaceInner;
+use crate::namespace::{NamespaceInner, Reach};
+use crate::rooms::RoomLimits;
 use crate::session::driver::Driver;
 use crate::session::{Command, Link, Session};
 use crate::state::StateMap;
@@ -36,6 +39,7 @@ pub(crate) struct Config {
     pub(crate) encoding: Encoding,
     pub(crate) ws: ws::Limits,
     pub(crate) origins: Origins,
+    pub(crate) rooms: RoomLimits,
     pub(crate) initial_packet: Option<Message>,
     pub(crate) keeps_requests: bool,
     /// The handler of a server without Socket.IO.
@@ -45,6 +49,10 @@ pub(crate) struct Config {
 /// A server: its options, namespaces and sessions.
 pub(crate) struct Engine {
     pub(crate) config: Config,
+    /// The place in a cluster, if there is one.
+    pub(crate) node: Option<Arc<Node>>,
+    /// Where the connections live, once there was one.
+    runtime: OnceLock<Handle>,
     pub(crate) sessions: Sessions,
     pub(crate) wheel: Arc<Wheel<Session>>,
     namespaces: RwLock<HashMap<Box<str>, Arc<NamespaceInner>>>,
@@ -56,9 +64,11 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn new(config: Config, state: StateMap) -> Self {
+    pub(crate) fn new(config: Config, state: StateMap, node: Option<Arc<Node>>) -> Self {
         Self {
             config,
+            node,
+            runtime: OnceLock::new(),
             sessions: Sessions::new(),
             wheel: Arc::new(Wheel::new()),
             namespaces: RwLock::default(),
@@ -79,7 +89,9 @@ impl Engine {
         let mut namespaces = write(&self.namespaces);
         let namespace = namespaces.entry(name.into()).or_insert_with(|| {
             let state = Arc::clone(&self.state);
-            Arc::new(NamespaceInner::new(name, state, self.config.encoding))
+            let (ack_timeout, node) = (self.config.ack_timeout, self.node.clone());
+            let reach = Reach { ack_timeout, node };
+            Arc::new(NamespaceInner::new(name, state, self.config.encoding, reach))
         });
         Arc::clone(namespace)
     }
@@ -110,9 +122,17 @@ impl Engine {
             let mut ended = std::pin::pin!(self.tasks_ended.notified());
             ended.as_mut().enable();
             if self.tasks.load(Ordering::SeqCst) == 0 {
-                return;
+                break;
             }
             ended.await;
+        }
+        // Only now: disconnect handlers may still have told the others.
+        self.leave_cluster();
+    }
+
+    fn leave_cluster(&self) {
+        if let Some(node) = &self.node {
+            node.leave();
         }
     }
 
@@ -123,7 +143,13 @@ impl Engine {
         }
     }
 
+    /// The runtime of the connections.
+    pub(crate) fn runtime(&self) -> Option<Handle> {
+        self.runtime.get().cloned().or_else(|| Handle::try_current().ok())
+    }
+
     fn admit(&self, session: &Arc<Session>) {
+        self.runtime.get_or_init(Handle::current);
         self.tasks.fetch_add(1, Ordering::SeqCst);
         self.sessions.insert(session);
         if session.dialect.is_v3() && self.config.raw.is_none() {
@@ -135,6 +161,12 @@ impl Engine {
             // It slipped in while the others were being told.
             session.close(DisconnectReason::ServerShuttingDown);
         }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.leave_cluster();
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn check(
     if verdict == Verdict::Refused {
         return Err(Refusal::Forbidden);
     }
-    let protocol = Dialect::from_query(query).protocol;
+    let protocol = Dialect::from_query(query, transport).protocol;
     if let Some(sid) = query::value(query, "sid").filter(|it| !it.is_empty()) {
         let session = Id::parse(&sid).and_then(|sid| engine.sessions.find(sid));
         let session = session.ok_or(Refusal::UnknownSession)?;

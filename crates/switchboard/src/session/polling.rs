@@ -72,6 +72,7 @@ impl Driver {
                     return Err(End::overlap());
                 }
                 polling.poll = Some(reply);
+                self.session.outbox.set_polled(true);
                 self.answer_poll(now);
                 Ok(())
             }
@@ -187,6 +188,7 @@ impl Driver {
         self.answer_poll(now);
         if let TransportState::Polling(polling) = &mut self.transport {
             answer(&mut polling.poll, self.session.dialect.single(NOOP));
+            self.session.outbox.set_polled(false);
         }
     }
 
@@ -239,7 +241,7 @@ impl Driver {
         let Some(link) = self.candidate.take() else { return };
         self.answer_noop(now);
         self.session.upgraded();
-        self.session.outbox.upgrade();
+        self.session.outbox.upgrade(link.is_base64);
         let old = std::mem::replace(&mut self.transport, TransportState::WebSocket(*link));
         if let TransportState::Polling(mut polling) = old {
             polling.finish(self.session.dialect.single(NOOP));

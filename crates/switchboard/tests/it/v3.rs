@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use switchboard::{
     Auth, ConnectError, Context, Data, FromContext, Payload, RawArgs, Rejection, Server, Socket,
+    Transport,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -250,6 +251,30 @@ async fn an_upgrade_keeps_the_session_and_its_binary_data() {
     assert_eq!(io.clients_count(), 1);
 }
 
+/// As of `socket.io-client` 2 in Node, whose polls alone read no bytes.
+#[tokio::test]
+async fn a_websocket_says_itself_whether_it_reads_bytes() {
+    let io = echo();
+    let server = start(&io).await;
+    for (on_polling, on_websocket) in [("&b64=1", ""), ("", "&b64=1")] {
+        let polling = Polling::connect(&server, on_polling).await;
+        let query = format!("&EIO=3{on_websocket}&sid={}", polling.sid);
+        let mut client = Client::upgrade(&server, &query).await;
+        client.send_all(["2probe", "5"]).await;
+        assert_eq!(client.text().await, "3probe");
+        until(|| io.sockets().iter().all(|it| it.transport() == Transport::WebSocket)).await;
+        io.emit("news", &switchboard::Binary(vec![7].into())).unwrap();
+        client.text().await;
+        let binary = match on_websocket {
+            "" => Message::Binary(vec![4, 7]),
+            _ => Message::Text("b4Bw==".to_owned()),
+        };
+        assert_eq!(client.receive().await, binary);
+        client.send("1").await;
+        until(|| io.clients_count() == 0).await;
+    }
+}
+
 /// E5: engine.io before 6.6.11 crashed.
 #[tokio::test]
 async fn e5_a_session_keeps_its_revision() {
@@ -412,6 +437,8 @@ async fn the_id_of_a_socket_is_the_one_that_its_client_shows() {
     let (mut other, other_id) = Client::connect(&server).await;
     assert_ne!(other_id, other.sid);
     other.join("40/chat,").await;
+    // Everybody is in the room of the own id already, and gets nothing twice.
+    io.of("/chat").socket(&sid).unwrap().join(&in_chat).unwrap();
     other.send(&format!("42/chat,[\"tell\",\"{in_chat}\"]")).await;
     assert_eq!(client.text().await, "42/chat,[\"told\"]");
     other.send(&format!("42[\"tell\",\"{sid}\"]")).await;

@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 
 import { Peer } from "./raw.mjs";
+import { until } from "./until.mjs";
 import { written } from "./transcripts.mjs";
 
 /** Plays it. `livesOn` says that the server, unlike ours, does not mind what `x` stands for. */
@@ -72,7 +73,7 @@ class Session {
       const prefix = namespace === "/" ? "" : `${namespace},`;
       this.peer.send(`40${prefix}`);
       assert.match(await this.peer.next(), /^40/);
-      assert.match(await this.peer.next(), /"welcome"/);
+      this.id = JSON.parse(/\{.*\}/.exec(await this.peer.next())[0]).id;
     }
   }
 
@@ -93,6 +94,9 @@ class Session {
       return this.assertAlive();
     }
     this.joined.delete("/");
+    // The official server loses a CONNECT that comes before it is done with the DISCONNECT.
+    const left = `left / ${this.id} `;
+    await until(() => this.server.lines.some((it) => it.startsWith(left)), "the socket has left");
     await this.join("/");
   }
 

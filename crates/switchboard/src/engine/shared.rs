@@ -92,11 +92,10 @@ impl Engine {
         let namespace = namespaces.entry(name.into()).or_insert_with(|| {
             let state = Arc::clone(&self.state);
             let config = &self.config;
-            let silence = config.eio.ping_interval.saturating_add(config.eio.ping_timeout);
-            let recovery = Switch::new(config.recovery.clone(), silence, &self.wheel);
+            let recovery = Switch::new(config, &self.wheel);
             let (ack_timeout, node) = (config.ack_timeout, self.node.clone());
             let reach = Reach { ack_timeout, node, recovery };
-            Arc::new(NamespaceInner::new(name, state, config.encoding, reach))
+            Arc::new(NamespaceInner::new(name, state, config.encoding.clone(), reach))
         });
         Arc::clone(namespace)
     }

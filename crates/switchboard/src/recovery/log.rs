@@ -129,7 +129,7 @@ impl Log {
         let found: Vec<_> = ids.filter_map(|it| namespace.socket(it)).collect();
         let audience = Audience::Many(target.clone());
         self.in_order(|inner| {
-            let kept = self.keep(inner, namespace.encoding, packet, audience);
+            let kept = self.keep(inner, &namespace.encoding, packet, audience);
             target.for_each(namespace, |socket| match (socket.track(), &kept) {
                 // Of those who are not attached yet, or no longer, the history tells.
                 (Some(track), Some((place, packet))) => {
@@ -151,7 +151,7 @@ impl Log {
     /// `false` when it was not sent, though it may be kept.
     pub(crate) fn emit(
         &self,
-        encoding: Encoding,
+        encoding: &Encoding,
         packet: &Prepared,
         socket: &Socket,
         track: &Track,
@@ -280,7 +280,7 @@ impl Log {
     fn keep(
         &self,
         inner: &mut Inner,
-        encoding: Encoding,
+        encoding: &Encoding,
         packet: &Prepared,
         audience: Audience,
     ) -> Option<(u64, Arc<Prepared>)> {

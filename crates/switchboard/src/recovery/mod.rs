@@ -32,6 +32,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::DisconnectReason;
+use crate::engine::Config;
 use crate::session::Session;
 use crate::wheel::Wheel;
 
@@ -56,6 +57,8 @@ pub(crate) use log::{Cut, Log, Moves, Restored};
 /// Cost, in namespaces where it is on: each event carries some 19 bytes more (its place, as the
 /// last argument); events are kept for a while, within the limits below; and the broadcasts of one
 /// namespace run one after the other.
+///
+/// With a [parser](crate::parser) of your own there is no recovery, but a warning in the log.
 ///
 /// ```
 /// use std::time::Duration;
@@ -156,6 +159,8 @@ pub(crate) fn is_recoverable(reason: DisconnectReason) -> bool {
 /// Whether a namespace recovers connections: decided when it is first used.
 pub(crate) struct Switch {
     default: Option<Recovery>,
+    /// The parser allows it.
+    is_possible: bool,
     /// How long a cut may stay unnoticed.
     silence: Duration,
     wheel: Arc<Wheel<Session>>,
@@ -163,12 +168,14 @@ pub(crate) struct Switch {
 }
 
 impl Switch {
-    pub(crate) fn new(
-        default: Option<Recovery>,
-        silence: Duration,
-        wheel: &Arc<Wheel<Session>>,
-    ) -> Self {
-        Self { default, silence, wheel: Arc::clone(wheel), log: OnceLock::new() }
+    pub(crate) fn new(config: &Config, wheel: &Arc<Wheel<Session>>) -> Self {
+        Self {
+            default: config.recovery.clone(),
+            is_possible: config.encoding.can_recover(),
+            silence: config.eio.ping_interval.saturating_add(config.eio.ping_timeout),
+            wheel: Arc::clone(wheel),
+            log: OnceLock::new(),
+        }
     }
 
     /// Decides; `false` when that has happened before.
@@ -187,7 +194,12 @@ impl Switch {
     }
 
     fn log_for(&self, options: Option<Recovery>) -> Option<Arc<Log>> {
-        let log = Arc::new(Log::new(options?, self.silence));
+        let options = options?;
+        if !self.is_possible {
+            tracing::warn!("connections are not recovered: the parser is one of the application");
+            return None;
+        }
+        let log = Arc::new(Log::new(options, self.silence));
         let alarm: Arc<dyn crate::wheel::Alarm> = Arc::clone(&log) as _;
         self.wheel.ring_every_turn(Arc::downgrade(&alarm));
         Some(log)

@@ -385,3 +385,46 @@ async fn rooms_of_a_client_that_comes_back_are_told() {
     let (begin, end) = (["Create", "Join"], ["Leave", "Delete"]);
     assert_eq!(told, [begin, begin, end, end, begin].concat());
 }
+
+#[tokio::test]
+async fn msgpack_clients_recover() {
+    use switchboard::parser::Parser;
+    use switchboard_sio::msgpack;
+
+    /// The text behind the byte that says its length.
+    fn text_after(message: &[u8], start: &[u8], length: usize) -> String {
+        let at = message.windows(start.len()).position(|it| it == start).unwrap() + start.len();
+        String::from_utf8(message[at..at + length].to_vec()).unwrap()
+    }
+    async fn binary(client: &mut Client) -> Vec<u8> {
+        match client.receive().await {
+            Message::Binary(message) => message,
+            other => panic!("expected binary, got {other:?}"),
+        }
+    }
+    async fn open(server: &Running, auth: &str) -> Client {
+        let mut client = Client::open(server).await;
+        let (auth, mut connect) = (serde_json::from_str(auth).unwrap(), Vec::new());
+        msgpack::connect_request("/", Some(auth), &mut connect).unwrap();
+        client.send_binary(&connect).await;
+        client
+    }
+    let io = Server::builder().parser(Parser::msgpack()).recovery(Recovery::default()).build();
+    let server = start(&io).await;
+    let mut client = open(&server, "{}").await;
+    let connected = binary(&mut client).await;
+    let pid = text_after(&connected, b"\xa3pid\xb4", 20);
+    io.emit("e", &1).unwrap();
+    let offset = text_after(&binary(&mut client).await, b"\xb0", 16);
+    drop(client);
+    until(|| io.of("/").sockets_count() == 0).await;
+    io.emit("missed", &2).unwrap();
+    let auth = json!({ "pid": pid, "offset": offset }).to_string();
+    let mut client = open(&server, &auth).await;
+    let missed = binary(&mut client).await;
+    let mut expected = Vec::new();
+    let offset = text_after(&missed, b"\xb0", 16);
+    msgpack::event("/", None, "missed", (2, offset), &mut expected).unwrap();
+    assert_eq!(missed, expected);
+    assert_eq!(binary(&mut client).await, connected);
+}

@@ -108,7 +108,8 @@ async fn a_client_that_is_put_out_while_it_is_away_begins_anew() {
 
 #[tokio::test]
 async fn a_silent_client_may_come_back() {
-    let interval = Duration::from_millis(30);
+    // Long enough for the client that comes back to do so between two pings.
+    let interval = Duration::from_secs(1);
     let builder = Server::builder().ping_interval(interval).ping_timeout(interval);
     let io = builder.recovery(Recovery::default()).build();
     let (reasons, mut reason) = mpsc::unbounded_channel();

@@ -26,9 +26,8 @@ fn count_loudly(io: &Server, stop: &Arc<AtomicBool>) -> Vec<std::thread::JoinHan
                 }
                 count += 1;
                 // The log must be able to hold what one cut misses, on a slow machine too.
-                std::thread::yield_now();
-                if count.is_multiple_of(32) {
-                    std::thread::park_timeout(std::time::Duration::from_millis(2));
+                if count.is_multiple_of(16) {
+                    std::thread::park_timeout(std::time::Duration::from_millis(5));
                 }
             }
             count

@@ -13,7 +13,7 @@ use crate::encoding::Encoding;
 use crate::engine::{self, Config, Engine};
 use crate::error::ConnectError;
 use crate::handler::Handler;
-use crate::http::origin::Origins;
+use crate::http::options::HttpOptions;
 use crate::http::service::{Layer, Service};
 use crate::namespace::Namespace;
 use crate::socket::Socket;
@@ -140,7 +140,7 @@ pub struct ServerBuilder {
     max_payload: Option<usize>,
     connect_timeout: Option<Duration>,
     ack_timeout: Option<Duration>,
-    origins: Origins,
+    pub(crate) http: HttpOptions,
     state: StateMap,
     pub(crate) initial_packet: Option<engine::Message>,
     pub(crate) keeps_requests: bool,
@@ -196,20 +196,6 @@ impl ServerBuilder {
         self
     }
 
-    /// Lets pages of another origin connect, such as `https://app.example.com`. By default only
-    /// pages of the server's own origin may; programs that send no `Origin` always may.
-    pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
-        self.origins.allow(origin.into());
-        self
-    }
-
-    /// Lets every page of the web connect. Only for servers that serve everybody alike: such a
-    /// page can act with whatever rights the visitor's network position gives.
-    pub fn allow_any_origin(mut self) -> Self {
-        self.origins = Origins::any();
-        self
-    }
-
     /// Keeps a value for handlers, which get a clone by the [`State`](crate::State) extractor. One
     /// value of each type.
     pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
@@ -233,7 +219,7 @@ impl ServerBuilder {
             path.to_owned()
         });
         let config = Config {
-            path: format!("/{}/", path.trim_matches('/')).into(),
+            path: self.http.path(&path),
             max_payload,
             connect_timeout: self.connect_timeout.unwrap_or(Duration::from_secs(45)),
             ack_timeout: self.ack_timeout.unwrap_or(Duration::from_secs(30)),
@@ -241,7 +227,7 @@ impl ServerBuilder {
             sio: sio::Limits::default(),
             encoding: Encoding::default(),
             ws,
-            origins: self.origins,
+            http: self.http,
             initial_packet: self.initial_packet,
             keeps_requests: self.keeps_requests,
             raw,

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use super::{Message, Starter};
 use crate::encoding::Encoding;
-use crate::http::origin::Origins;
+use crate::http::options::HttpOptions;
 use crate::namespace::NamespaceInner;
 use crate::session::driver::Driver;
 use crate::session::{Link, Session};
@@ -34,7 +34,7 @@ pub(crate) struct Config {
     pub(crate) sio: sio::Limits,
     pub(crate) encoding: Encoding,
     pub(crate) ws: ws::Limits,
-    pub(crate) origins: Origins,
+    pub(crate) http: HttpOptions,
     pub(crate) initial_packet: Option<Message>,
     pub(crate) keeps_requests: bool,
     /// The handler of a server without Socket.IO.

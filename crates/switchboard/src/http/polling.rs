@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Buf;
-use http::header::CONTENT_TYPE;
-use http::request::Parts;
+use http::header::{CONTENT_TYPE, SET_COOKIE};
 use http::{Method, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -12,19 +11,20 @@ use switchboard_eio as eio;
 use tokio::sync::oneshot;
 use tracing::debug;
 
-use super::check::{Wish, check};
+use super::check::{Wish, admit};
 use super::door::{new_session, open_packet};
 use super::origin::Verdict;
 use super::refusal::Refusal;
-use super::reply::{Answer, closing, html, status, text, unavailable, with_user_agent};
+use super::reply::{Answer, TEXT, closing, html, packets, status, unavailable, with_user_agent};
+use super::request::RequestInfo;
 use crate::engine::{Engine, Message};
 use crate::handshake::Handshake;
 use crate::session::{Command, Reply, Session};
-use crate::{DisconnectReason, Transport};
+use crate::{DisconnectReason, Id, Transport};
 
 pub(super) async fn answer<B>(
     engine: &Arc<Engine>,
-    parts: &Parts,
+    request: &RequestInfo,
     body: B,
     verdict: Verdict,
 ) -> Answer
@@ -32,33 +32,47 @@ where
     B: Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let session = match check(engine, parts, false, verdict) {
-        Err(refusal) => return refusal.to_json(),
-        Ok(Wish::Open) if engine.is_closing() => return unavailable(),
-        Ok(Wish::Open) => return open_polling(engine, parts),
+    let session = match admit(engine, request, false, verdict).await {
+        Err(refused) => return refused.to_json(),
+        Ok(Wish::Open(_)) if engine.is_closing() => return unavailable(),
+        Ok(Wish::Open(sid)) => return open(engine, sid, request).await,
         Ok(Wish::Use(session)) => session,
     };
     if session.transport() != Transport::Polling {
         return Refusal::BadRequest.to_json();
     }
-    let answer = match parts.method {
-        Method::GET => poll(&session).await,
-        Method::POST => post(&session, parts, body).await,
+    let answer = match *request.method() {
+        Method::GET => poll(&session, request).await,
+        Method::POST => post(&session, request, body).await,
         // As in the official server, which has no better answer here.
-        _ => status(StatusCode::INTERNAL_SERVER_ERROR),
+        _ => return status(StatusCode::INTERNAL_SERVER_ERROR),
     };
-    with_user_agent(answer, &parts.headers)
+    finished(engine, request, answer, false)
 }
 
-fn open_polling(engine: &Arc<Engine>, parts: &Parts) -> Answer {
-    let session = new_session(engine, parts, Transport::Polling);
+async fn open(engine: &Arc<Engine>, sid: Id, request: &RequestInfo) -> Answer {
+    let http = &engine.config.http;
+    let session = new_session(engine, sid, request, Transport::Polling);
     let mut body = Vec::new();
-    open_packet(&session, &["websocket"], &mut body);
+    open_packet(&session, http.upgrades(), &mut body);
     if let Some(message) = &engine.config.initial_packet {
         eio::payload::encode(&message_packet(message), &mut body);
     }
     engine.start_polling(&session);
-    with_user_agent(text(body), &parts.headers)
+    let mut answer = packets(engine, request, body, TEXT).await;
+    if let Some(cookie) = http.cookie.as_ref().and_then(|it| it.header(sid)) {
+        answer.headers_mut().append(SET_COOKIE, cookie);
+    }
+    finished(engine, request, answer, true)
+}
+
+/// Adds what belongs to every answer that is no error.
+fn finished(engine: &Engine, request: &RequestInfo, answer: Answer, is_initial: bool) -> Answer {
+    let mut answer = with_user_agent(answer, request.headers());
+    if answer.status() == StatusCode::OK {
+        engine.config.http.hooks.adorn(is_initial, request, answer.headers_mut());
+    }
+    answer
 }
 
 fn message_packet(message: &Message) -> eio::Packet<'_> {
@@ -69,19 +83,19 @@ fn message_packet(message: &Message) -> eio::Packet<'_> {
     eio::Packet { kind: eio::Kind::Message, data }
 }
 
-async fn poll(session: &Session) -> Answer {
+async fn poll(session: &Session, request: &RequestInfo) -> Answer {
     let (reply, answer) = oneshot::channel();
     if session.outbox.command(Command::Poll(reply)).is_err() {
         return Refusal::UnknownSession.to_json();
     }
     match answer.await {
-        Ok(Reply::Body(body)) => text(body),
+        Ok(Reply::Body(body)) => packets(&session.engine, request, body, TEXT).await,
         Ok(Reply::Refused) => Refusal::BadRequest.to_json(),
         Err(_gone) => Refusal::UnknownSession.to_json(),
     }
 }
 
-async fn post<B>(session: &Arc<Session>, parts: &Parts, body: B) -> Answer
+async fn post<B>(session: &Arc<Session>, request: &RequestInfo, body: B) -> Answer
 where
     B: Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -90,7 +104,7 @@ where
         session.close(DisconnectReason::TransportError);
         return Refusal::BadRequest.to_json();
     };
-    let content_type = parts.headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
+    let content_type = request.headers().get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
     if content_type.is_some_and(|it| it.starts_with("application/octet-stream")) {
         // Binary bodies ended with protocol 3.
         session.close(DisconnectReason::TransportError);
@@ -112,7 +126,7 @@ where
     };
     if session.engine.config.keeps_requests {
         let address = session.handshake.address();
-        let request = Handshake::new(&parts.uri, &parts.headers, address);
+        let request = Handshake::new(request.uri(), request.headers(), address);
         // Refused only when the session is gone, which the next command tells.
         session.outbox.command(Command::Request(Arc::new(request))).ok();
     }

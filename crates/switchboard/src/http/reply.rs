@@ -5,18 +5,31 @@ use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 
+use super::request::RequestInfo;
+use crate::engine::Engine;
+
 pub(super) type Answer = Response<Full<Bytes>>;
 
-pub(super) fn text(body: Vec<u8>) -> Answer {
-    with_type(body, "text/plain; charset=UTF-8")
+/// Packets for a polling client, compressed if it wants that.
+pub(super) async fn packets(
+    engine: &Engine,
+    request: &RequestInfo,
+    body: Vec<u8>,
+    content_type: &'static str,
+) -> Answer {
+    let response = match engine.config.http.compression {
+        Some(compression) => compression.apply(request.headers(), body).await,
+        None => Response::new(Full::from(body)),
+    };
+    with_type(response, content_type)
 }
 
+/// What answers a POST.
 pub(super) fn html(body: Vec<u8>) -> Answer {
-    with_type(body, "text/html")
+    with_type(Response::new(Full::from(body)), "text/html")
 }
 
-pub(super) fn with_type(body: Vec<u8>, content_type: &'static str) -> Answer {
-    let mut response = Response::new(Full::from(body));
+fn with_type(mut response: Answer, content_type: &'static str) -> Answer {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -54,3 +67,6 @@ pub(super) fn with_user_agent(mut response: Answer, request: &HeaderMap) -> Answ
 pub(super) fn not_found() -> Answer {
     status(StatusCode::NOT_FOUND)
 }
+
+/// The type of packets that are text.
+pub(super) const TEXT: &str = "text/plain; charset=UTF-8";

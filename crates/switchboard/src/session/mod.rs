@@ -51,13 +51,18 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(engine: Arc<Engine>, handshake: Handshake, transport: Transport) -> Self {
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        sid: Id,
+        handshake: Handshake,
+        transport: Transport,
+    ) -> Self {
         let outbox = match transport {
             Transport::Polling => Outbox::polling(),
             Transport::WebSocket => Outbox::websocket(),
         };
         Self {
-            sid: Id::random(),
+            sid,
             engine,
             handshake: Arc::new(handshake),
             outbox,

@@ -16,8 +16,9 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use crate::chunks::{Chunk, Chunks};
+use crate::dialect::Dialect;
 use crate::encoding::Encoded;
-use crate::prepared::{Prepared, encode_frames};
+use crate::prepared::Prepared;
 use crate::sync::lock;
 
 /// Above this many waiting bytes a connection is congested.
@@ -45,6 +46,7 @@ struct Inner<C> {
     /// Bytes pushed and not yet written, the ones that the task holds included.
     bytes: usize,
     phase: Phase,
+    dialect: Dialect,
     waker: Option<Waker>,
     /// Rarely any, so they stand apart.
     #[expect(clippy::box_collection, reason = "an idle connection should be small")]
@@ -97,20 +99,21 @@ impl Packet {
 
 impl<C> Outbox<C> {
     /// An outbox for a connection that is a WebSocket.
-    pub(crate) fn websocket() -> Self {
-        Self::new(Queue::WebSocket(Chunks::default()))
+    pub(crate) fn websocket(dialect: Dialect) -> Self {
+        Self::new(Queue::WebSocket(Chunks::default()), dialect)
     }
 
     /// An outbox for a connection that begins with long-polling.
-    pub(crate) fn polling() -> Self {
-        Self::new(Queue::Polling(VecDeque::new()))
+    pub(crate) fn polling(dialect: Dialect) -> Self {
+        Self::new(Queue::Polling(VecDeque::new()), dialect)
     }
 
-    fn new(queue: Queue) -> Self {
+    fn new(queue: Queue, dialect: Dialect) -> Self {
         let inner = Inner {
             queue,
             bytes: 0,
             phase: Phase::Idle,
+            dialect,
             waker: None,
             commands: None,
             ready: None,
@@ -124,9 +127,9 @@ impl<C: Overflow> Outbox<C> {
     /// Queues one packet for this connection alone. `text` begins with its Engine.IO digit, or is
     /// empty: then the packet is binary.
     pub(crate) fn push(&self, text: &[u8], attachments: &[Bytes]) {
-        self.push_with(|queue| match queue {
+        self.push_in_dialect(|queue, dialect| match queue {
             Queue::WebSocket(chunks) => {
-                chunks.append_with(|frames| encode_frames(text, attachments, frames))
+                chunks.append_with(|frames| dialect.encode_frames(text, attachments, frames))
             }
             Queue::Polling(packets) => {
                 let text = Bytes::copy_from_slice(text);
@@ -142,8 +145,8 @@ impl<C: Overflow> Outbox<C> {
 
     /// Queues a packet whose bytes many connections share.
     pub(crate) fn push_shared(&self, prepared: &Prepared) {
-        self.push_with(|queue| match queue {
-            Queue::WebSocket(chunks) => push_shared(chunks, prepared.frames().clone()),
+        self.push_in_dialect(|queue, dialect| match queue {
+            Queue::WebSocket(chunks) => push_shared(chunks, prepared.frames(dialect).clone()),
             Queue::Polling(packets) => {
                 push_packets(prepared.text().clone(), prepared.attachments(), packets)
             }
@@ -200,13 +203,18 @@ impl<C: Overflow> Outbox<C> {
     }
 
     fn push_with(&self, push: impl FnOnce(&mut Queue) -> usize) -> bool {
+        self.push_in_dialect(|queue, _| push(queue))
+    }
+
+    fn push_in_dialect(&self, push: impl FnOnce(&mut Queue, Dialect) -> usize) -> bool {
         let waker = {
             let mut inner = lock(&self.inner);
             if inner.phase == Phase::Closed {
                 return false;
             }
             let was_empty = inner.bytes == 0;
-            let len = push(&mut inner.queue);
+            let dialect = inner.dialect;
+            let len = push(&mut inner.queue, dialect);
             inner.bytes += len;
             if HARD_BYTES < inner.bytes && !was_empty {
                 inner.commands.get_or_insert_default().push(C::slow_consumer());
@@ -305,18 +313,18 @@ impl<C: Overflow> Outbox<C> {
     }
 
     /// Turns a polling queue into frames: the WebSocket has taken over.
-    pub(crate) fn upgrade(&self) {
+    pub(crate) fn upgrade(&self, is_base64: bool) {
         let mut inner = lock(&self.inner);
+        inner.dialect.is_base64 = is_base64;
+        let dialect = inner.dialect;
         let Queue::Polling(packets) = &mut inner.queue else { return };
         let packets = std::mem::take(packets);
         let mut chunks = Chunks::default();
         inner.bytes = chunks.append_with(|frames| {
             for packet in packets {
                 match packet {
-                    Packet::Text(text) => encode_frames(&text, &[], frames),
-                    Packet::Binary(data) => {
-                        switchboard_ws::encode(switchboard_ws::Message::Binary(&data), frames);
-                    }
+                    Packet::Text(text) => dialect.encode_frames(&text, &[], frames),
+                    Packet::Binary(data) => dialect.encode_binary_frame(&data, frames),
                 }
             }
         });

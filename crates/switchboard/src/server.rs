@@ -140,6 +140,7 @@ pub struct ServerBuilder {
     max_payload: Option<usize>,
     connect_timeout: Option<Duration>,
     ack_timeout: Option<Duration>,
+    allow_eio3: bool,
     pub(crate) http: HttpOptions,
     state: StateMap,
     pub(crate) initial_packet: Option<engine::Message>,
@@ -196,6 +197,25 @@ impl ServerBuilder {
         self
     }
 
+    /// Whether clients of Engine.IO 3 may connect: Socket.IO up to 2, such as `socket.io-client` 2.
+    /// Default no, as in the official server. It costs others nothing.
+    ///
+    /// Such clients take the id of their session for their `socket.id`. Whoever knows the former
+    /// can read and write for the session while it is polling, so with this option **do not show
+    /// the id of such a socket to other clients**. (Newer clients have an id for each purpose.) See
+    /// [`Socket::displayed_id`] for its form in other namespaces than `/`.
+    ///
+    /// Their handshake for `/` has no `auth`; for other namespaces `auth` is the query behind the
+    /// name, `io("/chat?token=1")`.
+    ///
+    /// ```
+    /// let io = switchboard::Server::builder().allow_eio3(true).build();
+    /// ```
+    pub fn allow_eio3(mut self, allow: bool) -> Self {
+        self.allow_eio3 = allow;
+        self
+    }
+
     /// Keeps a value for handlers, which get a clone by the [`State`](crate::State) extractor. One
     /// value of each type.
     pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
@@ -225,6 +245,7 @@ impl ServerBuilder {
             ack_timeout: self.ack_timeout.unwrap_or(Duration::from_secs(30)),
             eio: self.eio,
             sio: sio::Limits::default(),
+            allow_eio3: self.allow_eio3,
             encoding: Encoding::default(),
             ws,
             http: self.http,

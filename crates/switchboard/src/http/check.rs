@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use http::{Method, Version};
+use switchboard_eio::Protocol;
 
 use super::origin::Verdict;
-use super::query;
 use super::refusal::{FOREIGN_ORIGIN, Refusal, Refused};
 use super::request::RequestInfo;
+use crate::dialect::Dialect;
 use crate::engine::Engine;
 use crate::session::Session;
 use crate::{Id, Transport};
@@ -40,9 +41,9 @@ pub(super) async fn admit(
 async fn open(engine: &Engine, request: &RequestInfo) -> Result<Wish, Refused> {
     let hooks = &engine.config.http.hooks;
     hooks.allow(request).await?;
-    if !speaks(request) {
-        let version = request.query("EIO").unwrap_or_default();
-        return Err(Refusal::UnsupportedVersion.because("protocol", version));
+    let protocol = protocol(request);
+    if protocol == Protocol::V3 && !engine.config.allow_eio3 {
+        return Err(Refusal::UnsupportedVersion.because("protocol", number(protocol)));
     }
     Ok(Wish::Open(hooks.id(engine, request)?))
 }
@@ -81,8 +82,12 @@ fn check(
             let refused = refused.and("transport", transport.as_str());
             return Err(refused.and("previousTransport", previous.as_str()));
         }
-        if !speaks(request) {
-            return Err(Refusal::BadRequest.because("name", "PROTOCOL_MISMATCH"));
+        let (protocol, previous) = (protocol(request), session.dialect.protocol);
+        if protocol != previous {
+            // Otherwise one session would have two ways to ping (engine.io before 6.6.11 crashed).
+            let refused = Refusal::BadRequest.because("name", "PROTOCOL_MISMATCH");
+            let refused = refused.and("protocol", number(protocol));
+            return Err(refused.and("previousProtocol", number(previous)));
         }
         return Ok(Some(session));
     }
@@ -100,10 +105,15 @@ fn check(
     Ok(None)
 }
 
-/// Whether we speak the protocol revision in the query.
-fn speaks(request: &RequestInfo) -> bool {
-    query::value(request.query_string(), "EIO").as_deref() == Some(VERSION)
+/// The revision of Engine.IO that a request speaks.
+fn protocol(request: &RequestInfo) -> Protocol {
+    // What else the query says of a dialect depends on the transport, this does not.
+    Dialect::from_query(request.query_string(), Transport::Polling).protocol
 }
 
-/// The protocol revision in the query.
-const VERSION: &str = "4";
+fn number(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::V3 => "3",
+        Protocol::V4 => "4",
+    }
+}

@@ -17,6 +17,7 @@ use super::polling;
 use super::reply::{Answer, closing, status, unavailable};
 use super::request::RequestInfo;
 use super::upgrade::{self, ByteStream, Upgrade};
+use crate::dialect::Dialect;
 use crate::engine::{Engine, Sender};
 use crate::handshake::Handshake;
 use crate::session::{Command, Link, Session};
@@ -77,7 +78,8 @@ async fn answer_upgrade(
             tokio::spawn(open_websocket(session, stream));
         }
         Wish::Use(session) => {
-            tokio::spawn(join_session(session, stream));
+            let dialect = Dialect::from_query(request.query_string(), Transport::WebSocket);
+            tokio::spawn(join_session(session, stream, dialect));
         }
     }
     response
@@ -97,9 +99,14 @@ async fn open_websocket(session: Arc<Session>, stream: impl Future<Output = Opti
 }
 
 /// Offers a WebSocket to the session that it names.
-async fn join_session(session: Arc<Session>, stream: impl Future<Output = Option<ByteStream>>) {
+async fn join_session(
+    session: Arc<Session>,
+    stream: impl Future<Output = Option<ByteStream>>,
+    dialect: Dialect,
+) {
     let Some(stream) = stream.await else { return };
-    let link = Link::new(stream, session.engine.config.ws);
+    let mut link = Link::new(stream, session.engine.config.ws);
+    link.is_base64 = dialect.is_base64;
     // Refused only when the session is gone; then the stream is dropped.
     session.outbox.command(Command::Upgrade(Box::new(link))).ok();
 }
@@ -111,7 +118,8 @@ pub(super) fn new_session(
     transport: Transport,
 ) -> Arc<Session> {
     let handshake = Handshake::new(request.uri(), request.headers(), request.address());
-    Arc::new(Session::new(Arc::clone(engine), sid, handshake, transport))
+    let dialect = Dialect::from_query(request.query_string(), transport);
+    Arc::new(Session::new(Arc::clone(engine), sid, handshake, transport, dialect))
 }
 
 pub(super) fn open_packet(session: &Session, upgrades: &[&str], output: &mut Vec<u8>) {

@@ -13,6 +13,7 @@
 //! | `compression.rs` | compressed answers |
 //! | `bundles.rs` | the client's files |
 //! | `reply.rs` | answers: types, headers, statuses |
+//! | `script.rs` | JSONP |
 //! | `upgrade.rs` | the handshakes of WebSocket, over HTTP/1.1 and HTTP/2 |
 //! | `refusal.rs` | the official errors, as JSON for polling and as text for upgrades |
 //! | `origin.rs` | which pages may connect |
@@ -38,6 +39,7 @@ pub(crate) mod query;
 mod refusal;
 mod reply;
 mod request;
+mod script;
 mod serve;
 pub(crate) mod service;
 #[cfg(feature = "tls")]

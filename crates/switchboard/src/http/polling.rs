@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Buf;
-use http::header::{CONTENT_TYPE, SET_COOKIE};
+use http::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE, X_CONTENT_TYPE_OPTIONS};
 use http::{Method, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use switchboard_eio as eio;
 use tokio::sync::oneshot;
 use tracing::debug;
 
@@ -15,10 +14,13 @@ use super::check::{Wish, admit};
 use super::door::{new_session, open_packet};
 use super::origin::Verdict;
 use super::refusal::Refusal;
-use super::reply::{Answer, TEXT, closing, html, packets, status, unavailable, with_user_agent};
+use super::reply::{Answer, closing, compressed, html, status, unavailable, with_user_agent};
 use super::request::RequestInfo;
+use super::script;
+use crate::dialect::PollBody;
 use crate::engine::{Engine, Message};
 use crate::handshake::Handshake;
+use crate::outbox::Packet;
 use crate::session::{Command, Reply, Session};
 use crate::{DisconnectReason, Id, Transport};
 
@@ -55,11 +57,10 @@ async fn open(engine: &Arc<Engine>, sid: Id, request: &RequestInfo) -> Answer {
     let session = new_session(engine, sid, request, Transport::Polling);
     let mut body = Vec::new();
     open_packet(&session, http.upgrades(), &mut body);
-    if let Some(message) = &engine.config.initial_packet {
-        eio::payload::encode(&message_packet(message), &mut body);
-    }
+    let mut first = vec![Packet::Text(body.into())];
+    first.extend(engine.config.initial_packet.as_ref().map(message_packet));
     engine.start_polling(&session);
-    let mut answer = packets(engine, request, body, TEXT).await;
+    let mut answer = packets(&session, request, session.dialect.body(&first)).await;
     if let Some(cookie) = http.cookie.as_ref().and_then(|it| it.header(sid)) {
         answer.headers_mut().append(SET_COOKIE, cookie);
     }
@@ -75,12 +76,12 @@ fn finished(engine: &Engine, request: &RequestInfo, answer: Answer, is_initial: 
     answer
 }
 
-fn message_packet(message: &Message) -> eio::Packet<'_> {
-    let data = match message {
-        Message::Text(text) => eio::Data::Text(text),
-        Message::Binary(bytes) => eio::Data::Binary(bytes),
-    };
-    eio::Packet { kind: eio::Kind::Message, data }
+/// The packet that carries a message.
+fn message_packet(message: &Message) -> Packet {
+    match message {
+        Message::Text(text) => Packet::Text(format!("4{text}").into()),
+        Message::Binary(bytes) => Packet::Binary(bytes.clone()),
+    }
 }
 
 async fn poll(session: &Session, request: &RequestInfo) -> Answer {
@@ -89,10 +90,28 @@ async fn poll(session: &Session, request: &RequestInfo) -> Answer {
         return Refusal::UnknownSession.to_json();
     }
     match answer.await {
-        Ok(Reply::Body(body)) => packets(&session.engine, request, body, TEXT).await,
+        Ok(Reply::Body(body)) => packets(session, request, body).await,
         Ok(Reply::Refused) => Refusal::BadRequest.to_json(),
         Err(_gone) => Refusal::UnknownSession.to_json(),
     }
+}
+
+/// The answer to a poll.
+async fn packets(session: &Session, request: &RequestInfo, body: PollBody) -> Answer {
+    let (engine, is_jsonp) = (&session.engine, session.dialect.is_jsonp);
+    let (body, content_type) = match body {
+        PollBody::Text(body) if is_jsonp => {
+            (script::body(request.query_string(), &body), "text/javascript; charset=UTF-8")
+        }
+        PollBody::Text(body) => (body, "text/plain; charset=UTF-8"),
+        PollBody::Binary(body) => (body, "application/octet-stream"),
+    };
+    let mut answer = compressed(engine, request, body, content_type).await;
+    if is_jsonp {
+        let headers = answer.headers_mut();
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    }
+    answer
 }
 
 async fn post<B>(session: &Arc<Session>, request: &RequestInfo, body: B) -> Answer
@@ -105,7 +124,8 @@ where
         return Refusal::BadRequest.to_json();
     };
     let content_type = request.headers().get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
-    if content_type.is_some_and(|it| it.starts_with("application/octet-stream")) {
+    let is_binary = content_type.is_some_and(|it| it.starts_with("application/octet-stream"));
+    if is_binary && !session.dialect.is_v3() {
         // Binary bodies ended with protocol 3.
         session.close(DisconnectReason::TransportError);
         return closing(Refusal::BadRequest.to_json());
@@ -131,11 +151,20 @@ where
         session.outbox.command(Command::Request(Arc::new(request))).ok();
     }
     let (reply, answer) = oneshot::channel();
-    if session.outbox.command(Command::Post(body, reply)).is_err() {
+    let command = if is_binary {
+        Command::PostBytes(body, reply)
+    } else if session.dialect.is_jsonp {
+        // A form without the field is no payload, and ignored as by the official server.
+        let Some(payload) = script::payload(&body) else { return html(b"ok".to_vec()) };
+        Command::Post(payload.into(), reply)
+    } else {
+        Command::Post(body, reply)
+    };
+    if session.outbox.command(command).is_err() {
         return Refusal::UnknownSession.to_json();
     }
     match answer.await {
-        Ok(Reply::Body(body)) => html(body),
+        Ok(Reply::Body(_ok)) => html(b"ok".to_vec()),
         Ok(Reply::Refused) => Refusal::BadRequest.to_json(),
         // The session ended over this body; official clients learn so by their next poll.
         Err(_gone) => html(b"ok".to_vec()),

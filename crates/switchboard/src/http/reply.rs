@@ -10,8 +10,8 @@ use crate::engine::Engine;
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
-/// Packets for a polling client, compressed if it wants that.
-pub(super) async fn packets(
+/// An answer, compressed if it is large enough and the client wants that.
+pub(super) async fn compressed(
     engine: &Engine,
     request: &RequestInfo,
     body: Vec<u8>,
@@ -67,6 +67,3 @@ pub(super) fn with_user_agent(mut response: Answer, request: &HeaderMap) -> Answ
 pub(super) fn not_found() -> Answer {
     status(StatusCode::NOT_FOUND)
 }
-
-/// The type of packets that are text.
-pub(super) const TEXT: &str = "text/plain; charset=UTF-8";

@@ -59,14 +59,14 @@ async fn every_refusal_has_its_code_and_is_told() {
     let line = "GET /socket.io/?EIO=4&transport=websocket";
     check(line, 3, "Bad request", "3 name=TRANSPORT_HANDSHAKE_ERROR").await;
     let version = "Unsupported protocol version";
-    check("GET /socket.io/?transport=polling", 5, version, "5 protocol=").await;
-    check("GET /socket.io/?EIO=9&transport=polling", 5, version, "5 protocol=9").await;
+    check("GET /socket.io/?transport=polling", 5, version, "5 protocol=3").await;
+    check("GET /socket.io/?EIO=9&transport=polling", 5, version, "5 protocol=3").await;
     let sid = field(ask(&server, OPEN, &[]).await.text(), "sid");
     let line = format!("GET /socket.io/?EIO=4&transport=websocket&sid={sid}");
     let told = "3 name=TRANSPORT_MISMATCH transport=websocket previousTransport=polling";
     check(&line, 3, "Bad request", told).await;
     let line = format!("GET /socket.io/?EIO=9&transport=polling&sid={sid}");
-    check(&line, 3, "Bad request", "3 name=PROTOCOL_MISMATCH").await;
+    check(&line, 3, "Bad request", "3 name=PROTOCOL_MISMATCH protocol=3").await;
     let put = ask(&server, &format!("{}&sid={sid}", OPEN.replace("GET", "PUT")), &[]).await;
     assert_eq!((put.status, put.text()), (500, ""));
     assert_eq!(*heard.lock().unwrap(), [""; 0]);
@@ -88,7 +88,7 @@ async fn refused_websockets_are_told_in_plain_words() {
     check("&sid=nobody", "Session ID unknown", "1 sid=nobody").await;
     let told = "3 name=TRANSPORT_HANDSHAKE_ERROR";
     check("&transport=polling", "Bad request", told).await;
-    check("&EIO=2", "Unsupported protocol version", "5 protocol=2").await;
+    check("&EIO=2", "Unsupported protocol version", "5 protocol=3").await;
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ mod pressure;
 mod rooms;
 #[cfg(feature = "tls")]
 mod tls;
+mod v3;
 mod ws_client;
 mod ws_client_evil;
 mod ws_client_life;

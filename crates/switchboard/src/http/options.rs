@@ -66,7 +66,7 @@ impl Default for HttpOptions {
     }
 }
 
-/// Options of the HTTP side.
+/// Options of the HTTP side; `docs/http.md` has them in one table.
 impl ServerBuilder {
     /// Whether the path ends with a slash. Default on: the server answers below `/socket.io/`.
     /// Without it, it also answers at `/socket.io`, and at whatever begins like that.

@@ -28,7 +28,7 @@
 //! async fn main() -> std::io::Result<()> {
 //!     let io = Server::builder().build();
 //!     io.on("connection", async |socket: Socket| {
-//!         socket.join("lobby");
+//!         socket.join("lobby").ok();
 //!         socket.to("lobby").emit("joined", &socket.id()).ok();
 //!     });
 //!     io.of("/").on("message", async |socket: Socket, Data(text): Data<String>, ack: Ack| {
@@ -47,6 +47,7 @@ mod dialect;
 mod encoding;
 mod error;
 mod extract;
+mod flags;
 mod handler;
 mod handshake;
 mod http;
@@ -76,13 +77,19 @@ pub use crate::http::{
 };
 pub use ack::{Ack, EmitWithAck};
 pub use broadcast::Broadcast;
-pub use error::{AckError, ArgsError, ConnectError, DisconnectReason, EncodeError};
+pub use broadcast::acks::{BroadcastAck, BroadcastAckError, BroadcastAnswers};
+pub use broadcast::remote::RemoteSocket;
+pub use error::{
+    AckError, ArgsError, ClusterError, ConnectError, DisconnectReason, EncodeError, JoinError,
+};
 pub use extract::{Args, Auth, Context, Data, EventName, FromContext, Rejection, State, TryData};
 pub use handler::{Handler, HandlerFuture};
 pub use handshake::Handshake;
 pub use id::Id;
 pub use namespace::Namespace;
+pub use rooms::events::RoomEvent;
+pub use rooms::names::IntoRooms;
 pub use server::{Server, ServerBuilder};
-pub use socket::Socket;
+pub use socket::{Emitter, Socket};
 pub use switchboard_sio::{Args as EmitArgs, Binary, Payload, RawArgs};
 pub use transport::Transport;

@@ -5,7 +5,6 @@ use std::time::Duration;
 use std::sync::Arc;
 use switchboard_eio as eio;
 use switchboard_sio as sio;
-use switchboard_sio::{Args, EncodeError};
 use switchboard_ws as ws;
 
 use crate::broadcast::Broadcast;
@@ -16,6 +15,7 @@ use crate::handler::Handler;
 use crate::http::options::HttpOptions;
 use crate::http::service::{Layer, Service};
 use crate::namespace::Namespace;
+use crate::rooms::RoomLimits;
 use crate::socket::Socket;
 use crate::state::StateMap;
 use crate::wheel::LONGEST;
@@ -27,7 +27,9 @@ use crate::wheel::LONGEST;
 ///
 /// # async fn run() -> std::io::Result<()> {
 /// let io = Server::builder().build();
-/// io.on("connection", async |socket: Socket| socket.join("lobby"));
+/// io.on("connection", async |socket: Socket| {
+///     socket.join("lobby").ok();
+/// });
 /// io.of("/").on("message", async |socket: Socket, Data(text): Data<String>, ack: Ack| {
 ///     socket.to("lobby").emit("message", &text).ok();
 ///     ack.send(&"ok").ok();
@@ -75,23 +77,9 @@ impl Server {
         self.of("/").middleware(check);
     }
 
-    /// Sends an event to every socket of the default namespace.
-    ///
-    /// # Errors
-    ///
-    /// [`EncodeError`] when the arguments cannot be written as JSON.
-    pub fn emit<A: Args>(&self, event: &str, args: A) -> Result<(), EncodeError> {
-        self.of("/").emit(event, args)
-    }
-
-    /// A broadcast to the members of `room` in the default namespace.
-    pub fn to(&self, room: impl AsRef<str>) -> Broadcast {
-        self.of("/").to(room)
-    }
-
-    /// A broadcast to everybody in the default namespace but the members of `room`.
-    pub fn except(&self, room: impl AsRef<str>) -> Broadcast {
-        self.of("/").except(room)
+    /// A broadcast to the whole default namespace.
+    pub fn broadcast(&self) -> Broadcast {
+        self.of("/").broadcast()
     }
 
     /// The connected sockets of the default namespace.
@@ -142,6 +130,7 @@ pub struct ServerBuilder {
     ack_timeout: Option<Duration>,
     allow_eio3: bool,
     pub(crate) http: HttpOptions,
+    rooms: RoomLimits,
     state: StateMap,
     pub(crate) initial_packet: Option<engine::Message>,
     pub(crate) keeps_requests: bool,
@@ -216,6 +205,20 @@ impl ServerBuilder {
         self
     }
 
+    /// How many rooms a socket may be in, its own id not counted. Default 128; the official server
+    /// has no limit. Bounds what a client costs where the application lets it choose rooms: about
+    /// 200 bytes for each.
+    pub fn rooms_per_socket_max(mut self, rooms: usize) -> Self {
+        self.rooms.rooms_per_socket_max = rooms;
+        self
+    }
+
+    /// How long the name of a room may be, in bytes. Default 255; the official server has no limit.
+    pub fn room_name_bytes_max(mut self, bytes: usize) -> Self {
+        self.rooms.name_bytes_max = bytes;
+        self
+    }
+
     /// Keeps a value for handlers, which get a clone by the [`State`](crate::State) extractor. One
     /// value of each type.
     pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
@@ -249,6 +252,7 @@ impl ServerBuilder {
             encoding: Encoding::default(),
             ws,
             http: self.http,
+            rooms: self.rooms,
             initial_packet: self.initial_packet,
             keeps_requests: self.keeps_requests,
             raw,

@@ -16,6 +16,7 @@ use super::{Message, Starter};
 use crate::encoding::Encoding;
 use crate::http::options::HttpOptions;
 use crate::namespace::NamespaceInner;
+use crate::rooms::RoomLimits;
 use crate::session::driver::Driver;
 use crate::session::{Command, Link, Session};
 use crate::state::StateMap;
@@ -36,6 +37,7 @@ pub(crate) struct Config {
     pub(crate) encoding: Encoding,
     pub(crate) ws: ws::Limits,
     pub(crate) http: HttpOptions,
+    pub(crate) rooms: RoomLimits,
     pub(crate) initial_packet: Option<Message>,
     pub(crate) keeps_requests: bool,
     /// The handler of a server without Socket.IO.
@@ -79,7 +81,8 @@ impl Engine {
         let mut namespaces = write(&self.namespaces);
         let namespace = namespaces.entry(name.into()).or_insert_with(|| {
             let state = Arc::clone(&self.state);
-            Arc::new(NamespaceInner::new(name, state, self.config.encoding))
+            let ack_timeout = self.config.ack_timeout;
+            Arc::new(NamespaceInner::new(name, state, self.config.encoding, ack_timeout))
         });
         Arc::clone(namespace)
     }

@@ -60,7 +60,7 @@ async fn open(engine: &Arc<Engine>, sid: Id, request: &RequestInfo) -> Answer {
     let mut first = vec![Packet::Text(body.into())];
     first.extend(engine.config.initial_packet.as_ref().map(message_packet));
     engine.start_polling(&session);
-    let mut answer = packets(&session, request, session.dialect.body(&first)).await;
+    let mut answer = packets(&session, request, session.dialect.body(&first), true).await;
     if let Some(cookie) = http.cookie.as_ref().and_then(|it| it.header(sid)) {
         answer.headers_mut().append(SET_COOKIE, cookie);
     }
@@ -90,15 +90,22 @@ async fn poll(session: &Session, request: &RequestInfo) -> Answer {
         return Refusal::UnknownSession.to_json();
     }
     match answer.await {
-        Ok(Reply::Body(body)) => packets(session, request, body).await,
+        Ok(Reply::Body(body)) => packets(session, request, body, true).await,
+        Ok(Reply::Plain(body)) => packets(session, request, body, false).await,
         Ok(Reply::Refused) => Refusal::BadRequest.to_json(),
         Err(_gone) => Refusal::UnknownSession.to_json(),
     }
 }
 
 /// The answer to a poll.
-async fn packets(session: &Session, request: &RequestInfo, body: PollBody) -> Answer {
-    let (engine, is_jsonp) = (&session.engine, session.dialect.is_jsonp);
+async fn packets(
+    session: &Session,
+    request: &RequestInfo,
+    body: PollBody,
+    compress: bool,
+) -> Answer {
+    let compression = session.engine.config.http.compression.filter(|_| compress);
+    let is_jsonp = session.dialect.is_jsonp;
     let (body, content_type) = match body {
         PollBody::Text(body) if is_jsonp => {
             (script::body(request.query_string(), &body), "text/javascript; charset=UTF-8")
@@ -106,7 +113,7 @@ async fn packets(session: &Session, request: &RequestInfo, body: PollBody) -> An
         PollBody::Text(body) => (body, "text/plain; charset=UTF-8"),
         PollBody::Binary(body) => (body, "application/octet-stream"),
     };
-    let mut answer = compressed(engine, request, body, content_type).await;
+    let mut answer = compressed(compression, request, body, content_type).await;
     if is_jsonp {
         let headers = answer.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -164,7 +171,7 @@ where
         return Refusal::UnknownSession.to_json();
     }
     match answer.await {
-        Ok(Reply::Body(_ok)) => html(b"ok".to_vec()),
+        Ok(Reply::Body(_ok) | Reply::Plain(_ok)) => html(b"ok".to_vec()),
         Ok(Reply::Refused) => Refusal::BadRequest.to_json(),
         // The session ended over this body; official clients learn so by their next poll.
         Err(_gone) => html(b"ok".to_vec()),

@@ -5,19 +5,19 @@ use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 
+use super::compression::HttpCompression;
 use super::request::RequestInfo;
-use crate::engine::Engine;
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
 /// An answer, compressed if it is large enough and the client wants that.
 pub(super) async fn compressed(
-    engine: &Engine,
+    compression: Option<HttpCompression>,
     request: &RequestInfo,
     body: Vec<u8>,
     content_type: &'static str,
 ) -> Answer {
-    let response = match engine.config.http.compression {
+    let response = match compression {
         Some(compression) => compression.apply(request.headers(), body).await,
         None => Response::new(Full::from(body)),
     };

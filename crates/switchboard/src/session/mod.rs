@@ -172,6 +172,8 @@ impl fmt::Debug for Command {
 pub(crate) enum Reply {
     /// 200 with this body.
     Body(PollBody),
+    /// The same, not to be compressed.
+    Plain(PollBody),
     /// 400 Bad request: the client broke a rule.
     Refused,
 }

@@ -83,6 +83,23 @@ async fn answers_stay_as_they_are_where_compression_is_not_wanted() {
     assert!(decoded(&answer).ends_with(&expected));
 }
 
+#[tokio::test]
+async fn answers_stay_as_they_are_where_no_packet_wants_compression() {
+    let io = Server::builder().build();
+    let server = start(&io).await;
+    let sid = field(ask(&server, OPEN, &[]).await.text(), "sid");
+    let query = format!("EIO=4&transport=polling&sid={sid}");
+    assert_eq!(request(&server, "POST", &query, "40").await.0, 200);
+    let id = field(&request(&server, "GET", &query, "").await.1, "sid");
+    let event = "ab".repeat(1_000);
+    let line = format!("{OPEN}&sid={sid}");
+    for compress in [false, true] {
+        io.to(&id).compress(compress).emit("e", &event).unwrap();
+        let answer = ask(&server, &line, &["Accept-Encoding: gzip"]).await;
+        assert_eq!(answer.header("content-encoding"), compress.then_some("gzip"));
+    }
+}
+
 const SOURCE: &str = "/*!\n * Socket.IO v4.8.4\n */\nfunction io(){return io(io(io(io(io())))))}";
 const MAP: &str = r#"{"version":3,"sources":["a","a","a","a","a","a","a","a"],"names":[]}"#;
 

@@ -11,6 +11,7 @@
     reason = "a test may fail loudly"
 )]
 
+mod broadcast_acks;
 mod client;
 mod durations;
 mod ending;
@@ -23,6 +24,7 @@ mod http2_plain;
 mod http_bodies;
 mod http_client;
 mod http_door;
+mod operators;
 mod plain;
 mod plain_ending;
 mod polling;

@@ -5,7 +5,7 @@
 //! leaves in one write. The representation follows the transport: whole frames for a WebSocket,
 //! packets for long-polling (whose size is only known when a poll comes).
 //!
-//! Limits: `SOFT_BYTES` is where `Socket::ready` begins to wait, `HARD_BYTES` is where the
+//! Limits: [`Bounds::soft`] is where `Socket::ready` begins to wait, [`Bounds::hard`] is where the
 //! connection is given up as a slow consumer. One packet always fits an empty queue.
 
 use std::collections::VecDeque;
@@ -28,20 +28,66 @@ pub(crate) const HARD_BYTES: usize = 16 * 1024 * 1024;
 /// The outgoing half of a connection, shared by everybody who may send to it.
 ///
 /// `C` is what may be asked of the task besides.
-#[derive(Debug)]
-pub(crate) struct Outbox<C> {
+pub(crate) struct Outbox<C: Overflow> {
     inner: Mutex<Inner<C>>,
 }
 
 /// What an outbox asks of its task by itself.
 pub(crate) trait Overflow {
+    type Bounds: Bounds;
+
     /// The hard bound is reached: end the connection.
     fn slow_consumer() -> Self;
 }
 
+/// How many bytes may wait.
+pub(crate) trait Bounds {
+    /// Above it a connection is congested.
+    fn soft(&self) -> usize;
+    /// Above it a connection is closed.
+    fn hard(&self) -> usize;
+}
+
+/// The same for every connection.
 #[derive(Debug)]
-struct Inner<C> {
+pub(crate) struct UsualBounds;
+
+impl Bounds for UsualBounds {
+    fn soft(&self) -> usize {
+        SOFT_BYTES
+    }
+
+    fn hard(&self) -> usize {
+        HARD_BYTES
+    }
+}
+
+/// What a server has been told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ChosenBounds {
+    pub(crate) soft: u32,
+    pub(crate) hard: u32,
+}
+
+impl Default for ChosenBounds {
+    fn default() -> Self {
+        Self { soft: SOFT_BYTES as u32, hard: HARD_BYTES as u32 }
+    }
+}
+
+impl Bounds for ChosenBounds {
+    fn soft(&self) -> usize {
+        self.soft as usize
+    }
+
+    fn hard(&self) -> usize {
+        self.hard as usize
+    }
+}
+
+struct Inner<C: Overflow> {
     queue: Queue,
+    bounds: C::Bounds,
     /// Bytes pushed and not yet written, the ones that the task holds included.
     bytes: usize,
     phase: Phase,
@@ -95,20 +141,21 @@ impl Packet {
     }
 }
 
-impl<C> Outbox<C> {
+impl<C: Overflow> Outbox<C> {
     /// An outbox for a connection that is a WebSocket.
-    pub(crate) fn websocket() -> Self {
-        Self::new(Queue::WebSocket(Chunks::default()))
+    pub(crate) fn websocket(bounds: C::Bounds) -> Self {
+        Self::new(Queue::WebSocket(Chunks::default()), bounds)
     }
 
     /// An outbox for a connection that begins with long-polling.
-    pub(crate) fn polling() -> Self {
-        Self::new(Queue::Polling(VecDeque::new()))
+    pub(crate) fn polling(bounds: C::Bounds) -> Self {
+        Self::new(Queue::Polling(VecDeque::new()), bounds)
     }
 
-    fn new(queue: Queue) -> Self {
+    fn new(queue: Queue, bounds: C::Bounds) -> Self {
         let inner = Inner {
             queue,
+            bounds,
             bytes: 0,
             phase: Phase::Idle,
             waker: None,
@@ -208,7 +255,7 @@ impl<C: Overflow> Outbox<C> {
             let was_empty = inner.bytes == 0;
             let len = push(&mut inner.queue);
             inner.bytes += len;
-            if HARD_BYTES < inner.bytes && !was_empty {
+            if inner.bounds.hard() < inner.bytes && !was_empty {
                 inner.commands.get_or_insert_default().push(C::slow_consumer());
                 inner.give_up();
             }
@@ -356,6 +403,11 @@ impl<C: Overflow> Outbox<C> {
         lock(&self.inner).bytes
     }
 
+    /// Whether more than the soft bound waits.
+    pub(crate) fn is_congested(&self) -> bool {
+        lock(&self.inner).is_congested()
+    }
+
     /// Refuses everything from now on. What is queued may still be taken.
     pub(crate) fn seal(&self) {
         lock(&self.inner).phase = Phase::Closed;
@@ -375,12 +427,12 @@ impl<C: Overflow> Outbox<C> {
         inner.commands.take().map_or_else(Vec::new, |it| *it)
     }
 
-    /// Ready once fewer than [`SOFT_BYTES`] wait, or the connection is closed.
+    /// Ready once no more than the soft bound waits, or the connection is closed.
     pub(crate) async fn ready(&self) {
         loop {
             let notify = {
                 let mut inner = lock(&self.inner);
-                if inner.bytes <= SOFT_BYTES {
+                if !inner.is_congested() {
                     return;
                 }
                 Arc::clone(inner.ready.get_or_insert_default())
@@ -389,7 +441,7 @@ impl<C: Overflow> Outbox<C> {
             notified.as_mut().enable();
             {
                 let inner = lock(&self.inner);
-                if inner.bytes <= SOFT_BYTES {
+                if !inner.is_congested() {
                     return;
                 }
                 // Those who waited before may have been told meanwhile, by another one than ours.
@@ -402,7 +454,11 @@ impl<C: Overflow> Outbox<C> {
     }
 }
 
-impl<C> Inner<C> {
+impl<C: Overflow> Inner<C> {
+    fn is_congested(&self) -> bool {
+        self.bounds.soft() < self.bytes
+    }
+
     fn wake_up(&mut self) -> Option<Waker> {
         match self.phase {
             Phase::Awake => None,
@@ -417,7 +473,7 @@ impl<C> Inner<C> {
 
     fn written(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_sub(bytes);
-        if self.bytes <= SOFT_BYTES {
+        if !self.is_congested() {
             self.tell_waiting();
         }
     }

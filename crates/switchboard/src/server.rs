@@ -16,6 +16,7 @@ use crate::handler::Handler;
 use crate::http::origin::Origins;
 use crate::http::service::{Layer, Service};
 use crate::namespace::Namespace;
+use crate::outbox::ChosenBounds;
 use crate::socket::Socket;
 use crate::state::StateMap;
 use crate::wheel::LONGEST;
@@ -142,6 +143,7 @@ pub struct ServerBuilder {
     ack_timeout: Option<Duration>,
     origins: Origins,
     state: StateMap,
+    pub(crate) bounds: ChosenBounds,
     pub(crate) initial_packet: Option<engine::Message>,
     pub(crate) keeps_requests: bool,
 }
@@ -196,6 +198,18 @@ impl ServerBuilder {
         self
     }
 
+    /// How many bytes may wait for one client. Default 1 MiB and 16 MiB.
+    ///
+    /// Above `soft` the client is congested: [`Socket::ready`] waits, and a client that then takes
+    /// nothing for 5 s is closed. Above `hard` it is closed at once; a message that finds nothing
+    /// in front of it may be of any size. `hard` is what a client that reads slowly can cost in
+    /// memory; it is never below `soft`, nor above 4 GiB.
+    pub fn outgoing_bytes(mut self, soft: usize, hard: usize) -> Self {
+        let at_most = |bytes| u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.bounds = ChosenBounds { soft: at_most(soft), hard: at_most(hard.max(soft)) };
+        self
+    }
+
     /// Lets pages of another origin connect, such as `https://app.example.com`. By default only
     /// pages of the server's own origin may; programs that send no `Origin` always may.
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
@@ -242,6 +256,7 @@ impl ServerBuilder {
             encoding: Encoding::default(),
             ws,
             origins: self.origins,
+            bounds: self.bounds,
             initial_packet: self.initial_packet,
             keeps_requests: self.keeps_requests,
             raw,

@@ -16,6 +16,7 @@ use super::{Message, Starter};
 use crate::encoding::Encoding;
 use crate::http::origin::Origins;
 use crate::namespace::NamespaceInner;
+use crate::outbox::ChosenBounds;
 use crate::session::driver::Driver;
 use crate::session::{Link, Session};
 use crate::state::StateMap;
@@ -35,6 +36,7 @@ pub(crate) struct Config {
     pub(crate) encoding: Encoding,
     pub(crate) ws: ws::Limits,
     pub(crate) origins: Origins,
+    pub(crate) bounds: ChosenBounds,
     pub(crate) initial_packet: Option<Message>,
     pub(crate) keeps_requests: bool,
     /// The handler of a server without Socket.IO.

@@ -19,7 +19,6 @@ use super::slots::Slot;
 use super::{Command, Session};
 use crate::DisconnectReason;
 use crate::engine::Closed;
-use crate::outbox::SOFT_BYTES;
 use crate::socket::Socket;
 use crate::wheel::Timer;
 
@@ -310,7 +309,7 @@ impl Driver {
 
     /// A client that is congested and takes nothing is given up after [`STALL`].
     pub(super) fn watch_progress(&mut self, blocked: bool, written: Option<usize>, now: Instant) {
-        let congested = blocked && SOFT_BYTES < self.session.outbox.waiting_bytes();
+        let congested = blocked && self.session.outbox.is_congested();
         if !congested {
             self.progress_by = None;
         } else if self.progress_by.is_none() || written != Some(0) {

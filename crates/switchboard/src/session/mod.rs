@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use crate::engine::Engine;
 use crate::error::DisconnectReason;
 use crate::handshake::Handshake;
-use crate::outbox::{Outbox, Overflow};
+use crate::outbox::{ChosenBounds, Outbox, Overflow};
 use crate::socket::Socket;
 use crate::wheel::Alarm;
 use crate::{Id, Transport};
@@ -53,8 +53,8 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(engine: Arc<Engine>, handshake: Handshake, transport: Transport) -> Self {
         let outbox = match transport {
-            Transport::Polling => Outbox::polling(),
-            Transport::WebSocket => Outbox::websocket(),
+            Transport::Polling => Outbox::polling(engine.config.bounds),
+            Transport::WebSocket => Outbox::websocket(engine.config.bounds),
         };
         Self {
             sid: Id::random(),
@@ -132,6 +132,8 @@ pub(crate) enum Command {
 }
 
 impl Overflow for Command {
+    type Bounds = ChosenBounds;
+
     fn slow_consumer() -> Self {
         Self::SlowConsumer
     }

@@ -17,7 +17,7 @@ use super::reading::Reading;
 use super::stream::Writer;
 use super::{Closed, Error, Message, Prepared};
 use crate::chunks::{COPY_TOGETHER_BYTES, Chunks, Lent};
-use crate::outbox::{Outbox, Overflow, SOFT_BYTES};
+use crate::outbox::{Outbox, Overflow, SOFT_BYTES, UsualBounds};
 use crate::sync::lock;
 use crate::wheel::Alarm;
 
@@ -88,6 +88,8 @@ pub(super) enum Command {
 }
 
 impl Overflow for Command {
+    type Bounds = UsualBounds;
+
     fn slow_consumer() -> Self {
         Self::SlowConsumer
     }
@@ -111,7 +113,7 @@ impl Shared {
             Box::new(Deflating { agreement, compressor })
         });
         Self {
-            outbox: Outbox::websocket(),
+            outbox: Outbox::websocket(UsualBounds),
             writer: Mutex::new(Some(writer)),
             mask_key,
             protocol: agreed.protocol.map(Into::into),

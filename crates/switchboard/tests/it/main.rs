@@ -24,6 +24,8 @@ mod plain;
 mod plain_ending;
 mod polling;
 mod pressure;
+mod promises_order;
+mod promises_pressure;
 mod rooms;
 #[cfg(feature = "tls")]
 mod tls;

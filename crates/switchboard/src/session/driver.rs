@@ -338,8 +338,16 @@ impl Driver {
                 self.send_controls(&sends, now);
                 let heartbeat = Some(heartbeat.unwrap_or(now));
                 let deadlines = [heartbeat, self.connect_by, self.attachments_by, self.progress_by];
-                deadlines.into_iter().flatten().min()
+                deadlines.into_iter().flatten().chain(self.message_by()).min()
             }
+        }
+    }
+
+    /// By when more of a message must come that has begun, if we read.
+    fn message_by(&self) -> Option<Instant> {
+        match &self.transport {
+            TransportState::WebSocket(link) if !self.is_paused() => link.ws.deadline(),
+            _ => None,
         }
     }
 

@@ -27,6 +27,8 @@ mod pressure;
 mod promises_order;
 mod promises_pressure;
 mod rooms;
+mod threats_engine;
+mod threats_packets;
 #[cfg(feature = "tls")]
 mod tls;
 mod ws_client;

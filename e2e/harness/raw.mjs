@@ -158,9 +158,11 @@ export class Peer {
   messages = [];
 
   /** Opens one, and reads the open packet if it is not there to upgrade a session. */
-  static async open(server, query = "EIO=4&transport=websocket") {
-    const peer = new Peer(server, query);
+  static async open(server, query = "EIO=4&transport=websocket", path = PATH) {
+    const peer = new Peer(server, query, path);
+    const upgraded = once(peer.socket, "upgrade");
     await within(once(peer.socket, "open"), "the WebSocket opens");
+    peer.responseHeaders = (await upgraded)[0].headers;
     if (!query.includes("sid=")) {
       const open = await peer.next();
       assert(open.startsWith("0{"), open);
@@ -179,8 +181,8 @@ export class Peer {
     return peer;
   }
 
-  constructor(server, query) {
-    const address = `${server.url.replace("http", "ws")}${PATH}?${query}`;
+  constructor(server, query, path = PATH) {
+    const address = `${server.url.replace("http", "ws")}${path}?${query}`;
     this.socket = new WebSocket(address, { perMessageDeflate: false });
     this.socket.on("error", () => {});
     this.socket.on("message", (data, isBinary) => {
@@ -254,7 +256,7 @@ export async function rawExchange(server, text) {
 }
 
 /** The text of an upgrade request, with headers added or replaced (`undefined`: left out). */
-export function upgradeRequest(server, query, headers = {}, method = "GET") {
+export function upgradeRequest(server, query, headers = {}, { method = "GET", path = PATH } = {}) {
   const all = {
     Host: new URL(server.url).host,
     Connection: "Upgrade",
@@ -265,7 +267,7 @@ export function upgradeRequest(server, query, headers = {}, method = "GET") {
   };
   const lines = Object.entries(all).filter(([, it]) => it !== undefined);
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
-  return `${method} ${PATH}?${query} HTTP/1.1\r\n${head}\r\n`;
+  return `${method} ${path}?${query} HTTP/1.1\r\n${head}\r\n`;
 }
 
 /**

@@ -164,7 +164,7 @@ describe("an upgrade is refused", () => {
   }
 
   test("by POST", async () => {
-    const answer = await rawExchange(server, upgradeRequest(server, OPEN, {}, "POST"));
+    const answer = await rawExchange(server, upgradeRequest(server, OPEN, {}, { method: "POST" }));
     assertRefused(answer, "Bad handshake method");
   });
 

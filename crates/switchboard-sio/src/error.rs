@@ -21,6 +21,11 @@ pub enum PeerError {
     BadId,
     /// The payload is not JSON.
     BadJson,
+    /// The message is not msgpack, or has keys that JSON has no words for.
+    BadMsgPack,
+    /// The namespace is missing or does not begin with `/`; only in formats that have a field for
+    /// it.
+    BadNamespace,
     /// The payload is missing, superfluous or of the wrong kind for this packet.
     BadPayload,
     /// Placeholders and attachments do not match one to one.
@@ -58,6 +63,7 @@ impl PeerError {
             Self::BadAttachmentCount
             | Self::BadEventName
             | Self::BadId
+            | Self::BadNamespace
             | Self::BadPayload
             | Self::BadPlaceholder
             | Self::ReservedEventName
@@ -65,7 +71,7 @@ impl PeerError {
             | Self::UnexpectedPacket
             | Self::UnexpectedText
             | Self::UnknownPacket => 1002,
-            Self::BadJson => 1007,
+            Self::BadJson | Self::BadMsgPack => 1007,
             Self::NamespaceTooLong | Self::TooDeep | Self::TooManyAttachments => 1008,
             Self::EventTooBig => 1009,
         }
@@ -79,6 +85,8 @@ impl fmt::Display for PeerError {
             Self::BadEventName => "event name is neither a string nor a number",
             Self::BadId => "ack id is missing or above 2^53 - 1",
             Self::BadJson => "payload is not JSON",
+            Self::BadMsgPack => "message is not msgpack",
+            Self::BadNamespace => "namespace is missing or does not begin with a slash",
             Self::BadPayload => "payload is missing or of the wrong kind for this packet",
             Self::BadPlaceholder => "placeholders and attachments do not match one to one",
             Self::EventTooBig => "event with its attachments is larger than the configured limit",
@@ -110,8 +118,11 @@ pub enum EncodeError {
     PlaceholderMismatch,
     /// The event has a name that only Socket.IO itself uses; receivers close their connection.
     ReservedEventName,
-    /// More than [`ATTACHMENTS_MAX`](crate::ATTACHMENTS_MAX) attachments; receivers close their
-    /// connection.
+    /// The arguments nest deeper than 128 levels, and the format is one that has to look. JSON
+    /// without attachments is sent as it is.
+    TooDeep,
+    /// More than [`ATTACHMENTS_MAX`](crate::ATTACHMENTS_MAX) attachments, or as msgpack
+    /// [`BINARY_MAX`](crate::msgpack::BINARY_MAX); receivers close their connection.
     TooManyAttachments,
 }
 
@@ -127,8 +138,9 @@ impl fmt::Display for EncodeError {
             Self::ReservedEventName => {
                 "event name is reserved for Socket.IO itself; use another name"
             }
+            Self::TooDeep => "an argument nests deeper than 128 levels",
             Self::TooManyAttachments => {
-                "more than 10 binary values in one event; send them in several events"
+                "too many binary values in one event (JSON: 10); send them in several events"
             }
         })
     }

@@ -328,6 +328,8 @@ pub(crate) fn write_string(text: &str, output: &mut Vec<u8>) {
             b'\n' => output.extend_from_slice(b"\\n"),
             b'\r' => output.extend_from_slice(b"\\r"),
             b'\t' => output.extend_from_slice(b"\\t"),
+            0x08 => output.extend_from_slice(b"\\b"),
+            0x0c => output.extend_from_slice(b"\\f"),
             _ => output.extend_from_slice(format!("\\u{first:04x}").as_bytes()),
         }
         rest = after;

@@ -9,6 +9,7 @@
 //! | [`Decoder::receive`] | a message arrived | a [`Packet`], once its attachments are complete |
 //! | [`Payload::args`] | a handler wants values | them, parsed by serde, [`Binary`] included |
 //! | [`encode::event`], [`encode::ack`] | the application sends | text appended, attachments |
+//! | [`msgpack::decode`], [`msgpack::event`] | the peer speaks msgpack instead | the same |
 //!
 //! What a peer sends is checked on the way in (shape, JSON, depth, names, placeholders, sizes) and
 //! then kept as text, so that a relay forwards it byte for byte without parsing it.
@@ -31,6 +32,7 @@ mod decoder;
 pub mod encode;
 mod error;
 mod json;
+pub mod msgpack;
 mod packet;
 mod payload;
 mod placeholder;

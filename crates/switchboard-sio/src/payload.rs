@@ -86,6 +86,35 @@ impl<'a> Payload<'a> {
         Payload { json: Cow::Owned(self.json.into_owned()), ..self }
     }
 
+    /// A payload of an event that came in another format: `json` is the array of name and
+    /// arguments, with a placeholder for each of `attachments`. For parsers of your own.
+    ///
+    /// ```
+    /// use switchboard_sio::Payload;
+    ///
+    /// let payload = Payload::from_event_json(r#"["say","hi"]"#, Vec::new())?;
+    /// assert_eq!((&*payload.event_name(), payload.args_json()), ("say", r#""hi""#));
+    /// # Ok::<(), switchboard_sio::PeerError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What [`Decoder::receive`](crate::Decoder::receive) would say: the same rules of names, JSON,
+    /// depth (128) and placeholders. Only the number of attachments is up to you.
+    pub fn from_event_json(json: &'a str, attachments: Vec<Bytes>) -> Result<Self, PeerError> {
+        Self::event(json, PLAIN)?.with_attachments(attachments)
+    }
+
+    /// A payload of an ack that came in another format: `json` is the array of arguments. See
+    /// [`from_event_json`](Self::from_event_json).
+    ///
+    /// # Errors
+    ///
+    /// As for an event.
+    pub fn from_ack_json(json: &'a str, attachments: Vec<Bytes>) -> Result<Self, PeerError> {
+        Self::ack(json, PLAIN)?.with_attachments(attachments)
+    }
+
     /// Reads the array of an event, whose first item is the name.
     pub(crate) fn event(text: &'a str, check: Check<'_>) -> Result<Self, PeerError> {
         let mut scanner = Scanner::new(text, check.depth_max);
@@ -94,18 +123,8 @@ impl<'a> Payload<'a> {
             return Err(PeerError::BadEventName);
         };
         let name_at = scanner.at() + usize::from(first == b'"');
-        let name = scanner.value(&mut ())?;
-        let (name, is_string) =
-            if first == b'"' { (json::unquoted(name), true) } else { (name, false) };
+        let (name, unescaped_name) = check_name(scanner.value(&mut ())?)?;
         let name_end = name_at + name.len();
-        let unescaped = json::unescape(name);
-        if is_string && is_reserved(&unescaped) {
-            return Err(PeerError::ReservedEventName);
-        }
-        let unescaped_name = match unescaped {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(name) => Some(name.into_boxed_str()),
-        };
         let has_args = scanner.take(b',');
         let (args_at, json) = finish_array(scanner, text, has_args, check)?;
         Ok(Self { json, unescaped_name, name_at, name_end, args_at, attachments: Vec::new() })
@@ -123,6 +142,40 @@ impl<'a> Payload<'a> {
         Ok(Self { json, unescaped_name: None, name_at: 0, name_end: 0, args_at, attachments })
     }
 
+    /// The array of an event that we have written ourselves, without whitespace: it is not scanned
+    /// again. `first_end` is where its first item ends, zero if there is none.
+    pub(crate) fn event_written(json: String, first_end: usize) -> Result<Self, PeerError> {
+        let Some(first @ (b'"' | b'-' | b'0'..=b'9')) = json.as_bytes().get(1) else {
+            return Err(PeerError::BadEventName);
+        };
+        let name_at = 1 + usize::from(*first == b'"');
+        let (name, unescaped_name) = check_name(json.get(1..first_end).unwrap_or_default())?;
+        let name_end = name_at + name.len();
+        let has_args = json.as_bytes().get(first_end) == Some(&b',');
+        let args_at = first_end + usize::from(has_args);
+        let (json, attachments) = (Cow::Owned(json), Vec::new());
+        Ok(Self { json, unescaped_name, name_at, name_end, args_at, attachments })
+    }
+
+    /// The array of an ack that we have written ourselves.
+    pub(crate) fn ack_written(json: String) -> Self {
+        let (json, attachments) = (Cow::Owned(json), Vec::new());
+        Self { json, unescaped_name: None, name_at: 0, name_end: 0, args_at: 1, attachments }
+    }
+
+    /// Checks that the placeholders stand for `attachments`, and keeps them.
+    ///
+    /// An object that a peer made to look like a placeholder fails here, where there are
+    /// attachments that it could be taken for; without any it is plain data.
+    pub(crate) fn with_attachments(mut self, attachments: Vec<Bytes>) -> Result<Self, PeerError> {
+        if !attachments.is_empty() && !Placeholders::match_args(self.args_json(), attachments.len())
+        {
+            return Err(PeerError::BadPlaceholder);
+        }
+        self.attachments = attachments;
+        Ok(self)
+    }
+
     pub(crate) fn attach(&mut self, bytes: Bytes) {
         self.attachments.push(bytes);
     }
@@ -133,6 +186,24 @@ pub(crate) struct Check<'p> {
     pub(crate) depth_max: usize,
     /// Present in binary packets.
     pub(crate) placeholders: Option<&'p mut Placeholders>,
+}
+
+/// No attachments, and the deepest nesting that any scan allows.
+const PLAIN: Check<'static> = Check { depth_max: json::DEPTH_MAX, placeholders: None };
+
+/// The inside of an event's name as it stands in JSON, and what it says if that differs.
+fn check_name(written: &str) -> Result<(&str, Option<Box<str>>), PeerError> {
+    let is_string = written.starts_with('"');
+    let name = if is_string { json::unquoted(written) } else { written };
+    let unescaped = json::unescape(name);
+    if is_string && is_reserved(&unescaped) {
+        return Err(PeerError::ReservedEventName);
+    }
+    let unescaped_name = match unescaped {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(name) => Some(name.into_boxed_str()),
+    };
+    Ok((name, unescaped_name))
 }
 
 /// Event names that Socket.IO keeps for itself, the same six as in the official parser.

@@ -8,6 +8,8 @@
 //!
 //! Spec: Socket.IO protocol 5, "Encoding"; threats S4 and S4b.
 
+use std::io::Write;
+
 use crate::json::{Fault, Scanner, Sink, unescape};
 
 /// Listens to a scan and ticks off the attachments that are named.
@@ -45,16 +47,22 @@ impl Placeholders {
         placeholders.are_complete()
     }
 
-    fn close_object(&mut self, level: &Level) {
-        if !level.is_placeholder {
-            return;
-        }
-        let slot = level.num.and_then(|it| self.used.get_mut(it));
-        match slot {
-            Some(used) if !*used && level.keys == 2 => *used = true,
+    /// Closes the innermost object or array. Says which attachment it stands for, if any.
+    pub(crate) fn close_level(&mut self, is_object: bool) -> Option<usize> {
+        let level = self.open.pop().filter(|it| is_object && it.is_placeholder)?;
+        let num = level.num.filter(|_| level.keys == 2);
+        match num.and_then(|it| self.used.get_mut(it)) {
+            Some(used) if !*used => *used = true,
             _ => self.is_wrong = true,
         }
+        num
     }
+}
+
+/// Appends the placeholder of an attachment.
+pub(crate) fn write(num: usize, output: &mut Vec<u8>) {
+    // Writing to a vector does not fail.
+    let _ = write!(output, "{{\"_placeholder\":true,\"num\":{num}}}");
 }
 
 impl Sink for Placeholders {
@@ -63,10 +71,7 @@ impl Sink for Placeholders {
     }
 
     fn close(&mut self, is_object: bool) {
-        let level = self.open.pop().unwrap_or_default();
-        if is_object {
-            self.close_object(&level);
-        }
+        self.close_level(is_object);
     }
 
     fn key(&mut self, raw: &str) {

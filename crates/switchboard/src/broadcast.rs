@@ -133,7 +133,8 @@ impl Broadcast {
         if let Some(room) = self.namespace.rooms().find(name) {
             room.for_each(&mut visit);
         }
-        if let Some(socket) = Id::parse(name).and_then(|id| self.namespace.socket(id)) {
+        if let Some(socket) = self.namespace.parse_id(name).and_then(|id| self.namespace.socket(id))
+        {
             visit(&socket);
         }
     }

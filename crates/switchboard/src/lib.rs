@@ -2,7 +2,8 @@
 //! clients, on tokio and hyper.
 //!
 //! It does not bring an adapter for several nodes: that comes with later releases.
-//! It speaks Engine.IO 4 and Socket.IO 5, as clients of versions 3 and 4 do.
+//! It speaks Engine.IO 4 and Socket.IO 5, as clients of versions 3 and 4 do, and if it is told to
+//! ([`ServerBuilder::allow_eio3`]) what older clients speak.
 //!
 //! | start here | for |
 //! |---|---|
@@ -40,8 +41,10 @@
 //! ```
 
 mod ack;
+mod bounds;
 mod broadcast;
 mod chunks;
+mod dialect;
 mod encoding;
 mod error;
 mod extract;

@@ -111,7 +111,7 @@ impl Namespace {
 
     /// The connected socket of that id.
     pub fn socket(&self, id: impl AsRef<str>) -> Option<Socket> {
-        self.0.socket(Id::parse(id.as_ref())?)
+        self.0.socket(self.0.parse_id(id.as_ref())?)
     }
 
     /// Every connected socket.
@@ -181,6 +181,13 @@ impl NamespaceInner {
 
     pub(crate) fn everybody(&self) -> &Room {
         &self.everybody
+    }
+
+    /// The id that `text` spells. For some clients it begins with the namespace; see
+    /// [`Socket::displayed_id`].
+    pub(crate) fn parse_id(&self, text: &str) -> Option<Id> {
+        let id = text.strip_prefix(self.name()).and_then(|it| it.strip_prefix('#'));
+        Id::parse(id.unwrap_or(text))
     }
 
     pub(crate) fn socket(&self, id: Id) -> Option<Socket> {

@@ -15,15 +15,12 @@ use std::task::Waker;
 use bytes::Bytes;
 use tokio::sync::Notify;
 
+use crate::bounds::Bounds;
 use crate::chunks::{Chunk, Chunks};
+use crate::dialect::Dialect;
 use crate::encoding::Encoded;
-use crate::prepared::{Prepared, encode_frames};
+use crate::prepared::Prepared;
 use crate::sync::lock;
-
-/// Above this many waiting bytes a connection is congested.
-pub(crate) const SOFT_BYTES: usize = 1024 * 1024;
-/// Above this many it is closed.
-pub(crate) const HARD_BYTES: usize = 16 * 1024 * 1024;
 
 /// The outgoing half of a connection, shared by everybody who may send to it.
 ///
@@ -40,57 +37,13 @@ pub(crate) trait Overflow {
     fn slow_consumer() -> Self;
 }
 
-/// How many bytes may wait.
-pub(crate) trait Bounds {
-    /// Above it a connection is congested.
-    fn soft(&self) -> usize;
-    /// Above it a connection is closed.
-    fn hard(&self) -> usize;
-}
-
-/// The same for every connection.
-#[derive(Debug)]
-pub(crate) struct UsualBounds;
-
-impl Bounds for UsualBounds {
-    fn soft(&self) -> usize {
-        SOFT_BYTES
-    }
-
-    fn hard(&self) -> usize {
-        HARD_BYTES
-    }
-}
-
-/// What a server has been told.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ChosenBounds {
-    pub(crate) soft: u32,
-    pub(crate) hard: u32,
-}
-
-impl Default for ChosenBounds {
-    fn default() -> Self {
-        Self { soft: SOFT_BYTES as u32, hard: HARD_BYTES as u32 }
-    }
-}
-
-impl Bounds for ChosenBounds {
-    fn soft(&self) -> usize {
-        self.soft as usize
-    }
-
-    fn hard(&self) -> usize {
-        self.hard as usize
-    }
-}
-
 struct Inner<C: Overflow> {
     queue: Queue,
     bounds: C::Bounds,
     /// Bytes pushed and not yet written, the ones that the task holds included.
     bytes: usize,
     phase: Phase,
+    dialect: Dialect,
     waker: Option<Waker>,
     /// Rarely any, so they stand apart.
     #[expect(clippy::box_collection, reason = "an idle connection should be small")]
@@ -143,21 +96,22 @@ impl Packet {
 
 impl<C: Overflow> Outbox<C> {
     /// An outbox for a connection that is a WebSocket.
-    pub(crate) fn websocket(bounds: C::Bounds) -> Self {
-        Self::new(Queue::WebSocket(Chunks::default()), bounds)
+    pub(crate) fn websocket(dialect: Dialect, bounds: C::Bounds) -> Self {
+        Self::new(Queue::WebSocket(Chunks::default()), dialect, bounds)
     }
 
     /// An outbox for a connection that begins with long-polling.
-    pub(crate) fn polling(bounds: C::Bounds) -> Self {
-        Self::new(Queue::Polling(VecDeque::new()), bounds)
+    pub(crate) fn polling(dialect: Dialect, bounds: C::Bounds) -> Self {
+        Self::new(Queue::Polling(VecDeque::new()), dialect, bounds)
     }
 
-    fn new(queue: Queue, bounds: C::Bounds) -> Self {
+    fn new(queue: Queue, dialect: Dialect, bounds: C::Bounds) -> Self {
         let inner = Inner {
             queue,
             bounds,
             bytes: 0,
             phase: Phase::Idle,
+            dialect,
             waker: None,
             commands: None,
             ready: None,
@@ -171,9 +125,9 @@ impl<C: Overflow> Outbox<C> {
     /// Queues one packet for this connection alone. `text` begins with its Engine.IO digit, or is
     /// empty: then the packet is binary.
     pub(crate) fn push(&self, text: &[u8], attachments: &[Bytes]) {
-        self.push_with(|queue| match queue {
+        self.push_in_dialect(|queue, dialect| match queue {
             Queue::WebSocket(chunks) => {
-                chunks.append_with(|frames| encode_frames(text, attachments, frames))
+                chunks.append_with(|frames| dialect.encode_frames(text, attachments, frames))
             }
             Queue::Polling(packets) => {
                 let text = Bytes::copy_from_slice(text);
@@ -189,8 +143,8 @@ impl<C: Overflow> Outbox<C> {
 
     /// Queues a packet whose bytes many connections share.
     pub(crate) fn push_shared(&self, prepared: &Prepared) {
-        self.push_with(|queue| match queue {
-            Queue::WebSocket(chunks) => push_shared(chunks, prepared.frames().clone()),
+        self.push_in_dialect(|queue, dialect| match queue {
+            Queue::WebSocket(chunks) => push_shared(chunks, prepared.frames(dialect).clone()),
             Queue::Polling(packets) => {
                 push_packets(prepared.text().clone(), prepared.attachments(), packets)
             }
@@ -247,13 +201,18 @@ impl<C: Overflow> Outbox<C> {
     }
 
     fn push_with(&self, push: impl FnOnce(&mut Queue) -> usize) -> bool {
+        self.push_in_dialect(|queue, _| push(queue))
+    }
+
+    fn push_in_dialect(&self, push: impl FnOnce(&mut Queue, Dialect) -> usize) -> bool {
         let waker = {
             let mut inner = lock(&self.inner);
             if inner.phase == Phase::Closed {
                 return false;
             }
             let was_empty = inner.bytes == 0;
-            let len = push(&mut inner.queue);
+            let dialect = inner.dialect;
+            let len = push(&mut inner.queue, dialect);
             inner.bytes += len;
             if inner.bounds.hard() < inner.bytes && !was_empty {
                 inner.commands.get_or_insert_default().push(C::slow_consumer());
@@ -352,18 +311,18 @@ impl<C: Overflow> Outbox<C> {
     }
 
     /// Turns a polling queue into frames: the WebSocket has taken over.
-    pub(crate) fn upgrade(&self) {
+    pub(crate) fn upgrade(&self, is_base64: bool) {
         let mut inner = lock(&self.inner);
+        inner.dialect.is_base64 = is_base64;
+        let dialect = inner.dialect;
         let Queue::Polling(packets) = &mut inner.queue else { return };
         let packets = std::mem::take(packets);
         let mut chunks = Chunks::default();
         inner.bytes = chunks.append_with(|frames| {
             for packet in packets {
                 match packet {
-                    Packet::Text(text) => encode_frames(&text, &[], frames),
-                    Packet::Binary(data) => {
-                        switchboard_ws::encode(switchboard_ws::Message::Binary(&data), frames);
-                    }
+                    Packet::Text(text) => dialect.encode_frames(&text, &[], frames),
+                    Packet::Binary(data) => dialect.encode_binary_frame(&data, frames),
                 }
             }
         });

@@ -8,6 +8,7 @@ use switchboard_sio as sio;
 use switchboard_sio::{Args, EncodeError};
 use switchboard_ws as ws;
 
+use crate::bounds::ChosenBounds;
 use crate::broadcast::Broadcast;
 use crate::encoding::Encoding;
 use crate::engine::{self, Config, Engine};
@@ -16,7 +17,6 @@ use crate::handler::Handler;
 use crate::http::origin::Origins;
 use crate::http::service::{Layer, Service};
 use crate::namespace::Namespace;
-use crate::outbox::ChosenBounds;
 use crate::socket::Socket;
 use crate::state::StateMap;
 use crate::wheel::LONGEST;
@@ -141,6 +141,7 @@ pub struct ServerBuilder {
     max_payload: Option<usize>,
     connect_timeout: Option<Duration>,
     ack_timeout: Option<Duration>,
+    allow_eio3: bool,
     origins: Origins,
     state: StateMap,
     pub(crate) bounds: ChosenBounds,
@@ -210,6 +211,25 @@ impl ServerBuilder {
         self
     }
 
+    /// Whether clients of Engine.IO 3 may connect: Socket.IO up to 2, such as `socket.io-client` 2.
+    /// Default no, as in the official server. It costs others nothing.
+    ///
+    /// Such clients take the id of their session for their `socket.id`. Whoever knows the former
+    /// can read and write for the session while it is polling, so with this option **do not show
+    /// the id of such a socket to other clients**. (Newer clients have an id for each purpose.) See
+    /// [`Socket::displayed_id`] for its form in other namespaces than `/`.
+    ///
+    /// Their handshake for `/` has no `auth`; for other namespaces `auth` is the query behind the
+    /// name, `io("/chat?token=1")`.
+    ///
+    /// ```
+    /// let io = switchboard::Server::builder().allow_eio3(true).build();
+    /// ```
+    pub fn allow_eio3(mut self, allow: bool) -> Self {
+        self.allow_eio3 = allow;
+        self
+    }
+
     /// Lets pages of another origin connect, such as `https://app.example.com`. By default only
     /// pages of the server's own origin may; programs that send no `Origin` always may.
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
@@ -253,6 +273,7 @@ impl ServerBuilder {
             ack_timeout: self.ack_timeout.unwrap_or(Duration::from_secs(30)),
             eio: self.eio,
             sio: sio::Limits::default(),
+            allow_eio3: self.allow_eio3,
             encoding: Encoding::default(),
             ws,
             origins: self.origins,

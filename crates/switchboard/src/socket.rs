@@ -1,5 +1,6 @@
 //! Sockets: one client in one namespace.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,8 +33,10 @@ pub struct Socket(Arc<SocketInner>);
 
 impl Socket {
     pub(crate) fn new(namespace: Arc<NamespaceInner>, session: Arc<Session>) -> Self {
+        // Clients of Engine.IO 3 take the session's id for the socket's; see `displayed_id`.
+        let id = if session.dialect.is_v3() { session.sid } else { Id::random() };
         Self(Arc::new(SocketInner {
-            id: Id::random(),
+            id,
             namespace,
             session,
             is_connected: AtomicBool::new(false),
@@ -45,6 +48,24 @@ impl Socket {
     /// The public id, which the client sees as `socket.id`.
     pub fn id(&self) -> Id {
         self.0.id
+    }
+
+    /// The id as the client itself shows it: nearly always [`id`](Self::id).
+    ///
+    /// Clients of Engine.IO 3 (see [`allow_eio3`](crate::ServerBuilder::allow_eio3)) derive it
+    /// from the id of their session: `socket.id` is that id in the namespace `/`, and `/chat#id` in
+    /// `/chat`. Where a room or a socket is named by its id, both forms are understood.
+    pub fn displayed_id(&self) -> Cow<'_, str> {
+        if self.0.session.dialect.is_v3() && self.namespace() != "/" {
+            Cow::Owned(format!("{}#{}", self.namespace(), self.0.id))
+        } else {
+            Cow::Borrowed(self.0.id.as_str())
+        }
+    }
+
+    /// Whether both are the same socket.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// The name of the namespace.
@@ -143,7 +164,7 @@ impl Socket {
         // `None`: the socket has left for good, and must not come back.
         let Some(rooms) = rooms.as_mut() else { return };
         let is_member = rooms.iter().any(|it| **it.room_name() == *room);
-        if !is_member && room != self.0.id.as_str() {
+        if !is_member && self.0.namespace.parse_id(room) != Some(self.0.id) {
             rooms.push(self.0.namespace.rooms().join(room, self));
         }
     }
@@ -255,7 +276,11 @@ impl Socket {
 
     /// The client is told first, then broadcasts may reach it.
     pub(crate) fn attach(&self) {
-        let packet = self.encoding().connect(self.namespace(), self.0.id.as_str(), None);
+        let packet = if self.0.session.dialect.is_v3() {
+            self.encoding().connect_v3(self.namespace())
+        } else {
+            self.encoding().connect(self.namespace(), self.0.id.as_str(), None)
+        };
         self.0.session.outbox.push_packet(&packet);
         // Only then may somebody disconnect it, who would otherwise leave it in the namespace.
         self.0.namespace.add(self);

@@ -14,6 +14,9 @@
 )]
 
 mod grammar;
+mod msgpack;
+mod msgpack_properties;
+mod msgpack_threats;
 mod packets;
 mod properties;
 mod sending;

@@ -115,7 +115,7 @@ fn id() -> impl Strategy<Value = Option<u64>> {
 }
 
 /// JSON with bytes at any place. Maps have no key that a placeholder has.
-fn tree() -> impl Strategy<Value = Tree> {
+pub(crate) fn tree() -> impl Strategy<Value = Tree> {
     let leaf = prop_oneof![
         3 => plain().prop_map(Tree::Plain),
         1 => vec(any::<u8>(), 0..20).prop_map(|it| Tree::Binary(Binary::from(it))),

@@ -152,7 +152,7 @@ pub(crate) fn own(packet: Packet<'_>) -> Packet<'static> {
     Packet { namespace: packet.namespace.into_owned().into(), body }
 }
 
-fn describe(packet: &Packet<'_>) -> String {
+pub(crate) fn describe(packet: &Packet<'_>) -> String {
     let namespace = &packet.namespace;
     let line = match &packet.body {
         Body::Connect { payload } => {

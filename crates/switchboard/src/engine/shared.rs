@@ -13,12 +13,12 @@ use switchboard_ws as ws;
 use tokio::sync::Notify;
 
 use super::{Message, Starter};
+use crate::bounds::ChosenBounds;
 use crate::encoding::Encoding;
 use crate::http::origin::Origins;
 use crate::namespace::NamespaceInner;
-use crate::outbox::ChosenBounds;
 use crate::session::driver::Driver;
-use crate::session::{Link, Session};
+use crate::session::{Command, Link, Session};
 use crate::state::StateMap;
 use crate::sync::{read, write};
 use crate::wheel::Wheel;
@@ -33,6 +33,7 @@ pub(crate) struct Config {
     pub(crate) ack_timeout: Duration,
     pub(crate) eio: eio::Config,
     pub(crate) sio: sio::Limits,
+    pub(crate) allow_eio3: bool,
     pub(crate) encoding: Encoding,
     pub(crate) ws: ws::Limits,
     pub(crate) origins: Origins,
@@ -127,6 +128,10 @@ impl Engine {
     fn admit(&self, session: &Arc<Session>) {
         self.tasks.fetch_add(1, Ordering::SeqCst);
         self.sessions.insert(session);
+        if session.dialect.is_v3() && self.config.raw.is_none() {
+            // Refused only when the task is gone, and it has not begun.
+            session.outbox.command(Command::Enter).ok();
+        }
         self.wheel.start();
         if self.is_closing() {
             // It slipped in while the others were being told.

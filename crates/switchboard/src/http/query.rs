@@ -1,5 +1,12 @@
 //! Query strings: the few parameters that Engine.IO needs.
 
+/// All parameters in their order, percent-decoded.
+pub(crate) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
+    let pairs = query.split('&').filter(|it| !it.is_empty());
+    let pairs = pairs.map(|it| it.split_once('=').unwrap_or((it, "")));
+    pairs.map(|(name, value)| (decode(name), decode(value)))
+}
+
 /// The percent-decoded value of the last parameter of that name, as official servers see it.
 pub(crate) fn value(query: &str, name: &str) -> Option<String> {
     let pairs = query.split('&').rev();

@@ -31,6 +31,7 @@ mod threats_engine;
 mod threats_packets;
 #[cfg(feature = "tls")]
 mod tls;
+mod v3;
 mod ws_client;
 mod ws_client_evil;
 mod ws_client_life;

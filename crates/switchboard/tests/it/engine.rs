@@ -361,6 +361,33 @@ async fn a_post_waits_until_its_messages_have_found_room() {
 }
 
 #[tokio::test]
+async fn a_receiver_in_another_task_lets_reading_go_on() {
+    let gate = Arc::new(Notify::new());
+    let wait = Arc::clone(&gate);
+    let server = start(&builder().build_engine(async move |socket: Socket| {
+        let (sender, mut receiver) = socket.split();
+        let wait = Arc::clone(&wait);
+        tokio::spawn(async move {
+            sender.send("here");
+            wait.notified().await;
+            while receiver.recv().await.is_some() {}
+        });
+    }))
+    .await;
+    let (sid, _) = open(&server).await;
+    assert_eq!(poll(&server, &sid).await.1, "4here");
+    let body = vec!["4more than may wait"; 300].join("\x1e");
+    let mut posting = std::pin::pin!(post(&server, &sid, &body));
+    tokio::select! {
+        answer = &mut posting => panic!("answered too early: {answer:?}"),
+        other = open(&server) => drop(other),
+    }
+    gate.notify_one();
+    // Long before the next heartbeat, which would look at it too.
+    assert_eq!(within(posting).await.0, 200);
+}
+
+#[tokio::test]
 async fn a_producer_that_waits_for_ready_loses_nothing() {
     let server = start(&builder().build_engine(async |socket: Socket| {
         for n in 0..50_000 {

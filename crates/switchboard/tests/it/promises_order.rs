@@ -67,8 +67,10 @@ async fn a_handler_gets_the_ack_of_a_client_that_floods_it() {
     let (mut client, _) = Client::connect(&server).await;
     client.send(r#"42["ask"]"#).await;
     let id = ack_id(&client.text().await);
-    // More than a socket's queue takes: reading would stop in front of the ack.
-    let flood = (0..900).map(|n| format!(r#"42["n",{n}]"#));
+    // More than a socket's queue takes, and than one read brings: reading would stop in front of
+    // the ack.
+    let padding = "x".repeat(200);
+    let flood = (0..900).map(|n| format!(r#"42["n",{n},"{padding}"]"#));
     client.send_all(flood.chain([format!(r#"43{id}["here"]"#)])).await;
     assert_eq!(client.text().await, r#"42["answer","here"]"#);
     for n in 0..900 {

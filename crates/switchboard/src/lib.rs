@@ -1,7 +1,7 @@
 //! Real-time engine: Socket.IO, Engine.IO and WebSocket, wire-compatible with the official
 //! clients, on tokio and hyper.
 //!
-//! It does not bring an adapter for several nodes: that comes with later releases.
+//! Several servers of one process can form a [`cluster`]; several machines cannot yet.
 //! It speaks Engine.IO 4 and Socket.IO 5, as clients of versions 3 and 4 do, and if it is told to
 //! ([`ServerBuilder::allow_eio3`]) what older clients speak.
 //!
@@ -28,7 +28,7 @@
 //! async fn main() -> std::io::Result<()> {
 //!     let io = Server::builder().build();
 //!     io.on("connection", async |socket: Socket| {
-//!         socket.join("lobby");
+//!         socket.join("lobby").ok();
 //!         socket.to("lobby").emit("joined", &socket.id()).ok();
 //!     });
 //!     io.of("/").on("message", async |socket: Socket, Data(text): Data<String>, ack: Ack| {
@@ -48,6 +48,7 @@ mod dialect;
 mod encoding;
 mod error;
 mod extract;
+mod flags;
 mod handler;
 mod handshake;
 mod http;
@@ -65,6 +66,7 @@ mod transport;
 mod wheel;
 mod writing;
 
+pub mod cluster;
 pub mod engine;
 pub mod ws;
 
@@ -74,13 +76,19 @@ pub use crate::http::tls;
 pub use crate::http::{NotFound, PeerAddress, Serve, serve, serve_with};
 pub use ack::{Ack, EmitWithAck};
 pub use broadcast::Broadcast;
-pub use error::{AckError, ArgsError, ConnectError, DisconnectReason, EncodeError};
+pub use broadcast::acks::{BroadcastAck, BroadcastAckError, BroadcastAnswers};
+pub use broadcast::remote::RemoteSocket;
+pub use error::{
+    AckError, ArgsError, ClusterError, ConnectError, DisconnectReason, EncodeError, JoinError,
+};
 pub use extract::{Args, Auth, Context, Data, EventName, FromContext, Rejection, State, TryData};
 pub use handler::{Handler, HandlerFuture};
 pub use handshake::Handshake;
 pub use id::Id;
 pub use namespace::Namespace;
+pub use rooms::events::RoomEvent;
+pub use rooms::names::IntoRooms;
 pub use server::{Server, ServerBuilder};
-pub use socket::Socket;
+pub use socket::{Emitter, Socket};
 pub use switchboard_sio::{Args as EmitArgs, Binary, Payload, RawArgs};
 pub use transport::Transport;

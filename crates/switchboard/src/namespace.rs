@@ -4,14 +4,16 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
-
-use switchboard_sio::{Args, EncodeError};
+use std::time::Duration;
 
 use crate::Id;
 use crate::broadcast::Broadcast;
+use crate::cluster::Node;
+use crate::cluster::server_side::Handlers;
 use crate::encoding::Encoding;
 use crate::error::ConnectError;
 use crate::handler::{EventHandler, EventHandlers, Handler, Middleware, erase, register};
+use crate::rooms::events::RoomEvent;
 use crate::rooms::{Membership, Room, Rooms};
 use crate::socket::Socket;
 use crate::state::StateMap;
@@ -40,7 +42,9 @@ impl Namespace {
     ///
     /// let io = Server::builder().build();
     /// let chat = io.of("/chat");
-    /// chat.on("connection", async |socket: Socket| socket.join("lobby"));
+    /// chat.on("connection", async |socket: Socket| {
+    ///     socket.join("lobby").ok();
+    /// });
     /// chat.on("say", async |socket: Socket, Data(text): Data<String>, ack: Ack| {
     ///     socket.to("lobby").emit("said", &text).ok();
     ///     ack.send(&"ok").ok();
@@ -85,23 +89,25 @@ impl Namespace {
         write(&self.0.table).middleware.push(erase(check));
     }
 
-    /// Sends an event to every socket of the namespace.
+    /// Calls `listener` for whatever happens to the rooms of this server: they begin with their
+    /// first member and end with their last. The rooms that sockets' ids are do not count.
     ///
-    /// # Errors
+    /// Events of one socket come in their order, those of several may come at the same time from
+    /// several threads. The listener runs inside whatever joins and leaves: let it be quick. Costs
+    /// nothing where nobody listens.
     ///
-    /// [`EncodeError`] when the arguments cannot be written as JSON.
-    pub fn emit<A: Args>(&self, event: &str, args: A) -> Result<(), EncodeError> {
-        self.broadcast().emit(event, args)
-    }
-
-    /// A broadcast to the members of `room`.
-    pub fn to(&self, room: impl AsRef<str>) -> Broadcast {
-        self.broadcast().to(room)
-    }
-
-    /// A broadcast to everybody but the members of `room`.
-    pub fn except(&self, room: impl AsRef<str>) -> Broadcast {
-        self.broadcast().except(room)
+    /// ```
+    /// use switchboard::{RoomEvent, Server};
+    ///
+    /// let io = Server::builder().build();
+    /// io.of("/").on_room_event(|event| match event {
+    ///     RoomEvent::Create { room, .. } => println!("{room} begins"),
+    ///     RoomEvent::Delete { room, .. } => println!("{room} is over"),
+    ///     _ => (),
+    /// });
+    /// ```
+    pub fn on_room_event(&self, listener: impl Fn(&RoomEvent) + Send + Sync + 'static) {
+        self.0.rooms.listeners().add(Arc::new(listener));
     }
 
     /// A broadcast to the whole namespace.
@@ -146,6 +152,16 @@ pub(crate) struct NamespaceInner {
     everybody: Arc<Room>,
     rooms: Rooms,
     next_ack: AtomicU64,
+    reach: Reach,
+    server_side: Handlers,
+}
+
+/// How far what a namespace asks and tells goes, and for how long.
+#[derive(Clone, Debug)]
+pub(crate) struct Reach {
+    pub(crate) ack_timeout: Duration,
+    /// The place in a cluster, if there is one.
+    pub(crate) node: Option<Arc<Node>>,
 }
 
 /// The handlers of a namespace.
@@ -158,7 +174,7 @@ struct Table {
 }
 
 impl NamespaceInner {
-    pub(crate) fn new(name: &str, state: Arc<StateMap>, encoding: Encoding) -> Self {
+    pub(crate) fn new(name: &str, state: Arc<StateMap>, encoding: Encoding, reach: Reach) -> Self {
         Self {
             name: name.into(),
             table: RwLock::default(),
@@ -168,6 +184,8 @@ impl NamespaceInner {
             everybody: Arc::new(Room::new("")),
             rooms: Rooms::new(),
             next_ack: AtomicU64::new(0),
+            reach,
+            server_side: Handlers::default(),
         }
     }
 
@@ -218,6 +236,21 @@ impl NamespaceInner {
     /// One counter for all sockets, as in the official server.
     pub(crate) fn next_ack(&self) -> u64 {
         self.next_ack.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// How long an ack is waited for if nobody says otherwise.
+    pub(crate) fn ack_timeout(&self) -> Duration {
+        self.reach.ack_timeout
+    }
+
+    /// The place in a cluster, if there is one.
+    pub(crate) fn node(&self) -> Option<&Arc<Node>> {
+        self.reach.node.as_ref()
+    }
+
+    /// The handlers of events from other servers.
+    pub(crate) fn server_side(&self) -> &Handlers {
+        &self.server_side
     }
 
     pub(crate) fn connection_handlers(&self) -> Vec<EventHandler> {

@@ -19,6 +19,7 @@ use crate::bounds::Bounds;
 use crate::chunks::{Chunk, Chunks};
 use crate::dialect::Dialect;
 use crate::encoding::Encoded;
+use crate::flags::Flags;
 use crate::prepared::Prepared;
 use crate::sync::lock;
 
@@ -51,6 +52,10 @@ struct Inner<C: Overflow> {
     ready: Option<Arc<Notify>>,
     /// The task is gone.
     is_retired: bool,
+    /// A poll waits for packets.
+    is_polled: bool,
+    /// Some packet that waits for a poll wants to be compressed.
+    compress: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +121,8 @@ impl<C: Overflow> Outbox<C> {
             commands: None,
             ready: None,
             is_retired: false,
+            is_polled: false,
+            compress: false,
         };
         Self { inner: Mutex::new(inner) }
     }
@@ -125,7 +132,31 @@ impl<C: Overflow> Outbox<C> {
     /// Queues one packet for this connection alone. `text` begins with its Engine.IO digit, or is
     /// empty: then the packet is binary.
     pub(crate) fn push(&self, text: &[u8], attachments: &[Bytes]) {
-        self.push_in_dialect(|queue, dialect| match queue {
+        self.push_own(text, attachments, Flags::default());
+    }
+
+    /// Queues one Socket.IO packet for this connection alone.
+    pub(crate) fn push_packet(&self, packet: &Encoded) {
+        self.push_packet_with(packet, Flags::default());
+    }
+
+    /// Queues one Socket.IO packet for this connection alone. `false` when it was dropped.
+    pub(crate) fn push_packet_with(&self, packet: &Encoded, flags: Flags) -> bool {
+        self.push_own(&packet.text, &packet.attachments, flags)
+    }
+
+    /// Queues a packet whose bytes many connections share. `false` when it was dropped.
+    pub(crate) fn push_shared(&self, prepared: &Prepared) -> bool {
+        self.push_in_dialect(prepared.flags(), |queue, dialect| match queue {
+            Queue::WebSocket(chunks) => push_shared(chunks, prepared.frames(dialect).clone()),
+            Queue::Polling(packets) => {
+                push_packets(prepared.text().clone(), prepared.attachments(), packets)
+            }
+        })
+    }
+
+    fn push_own(&self, text: &[u8], attachments: &[Bytes], flags: Flags) -> bool {
+        self.push_in_dialect(flags, |queue, dialect| match queue {
             Queue::WebSocket(chunks) => {
                 chunks.append_with(|frames| dialect.encode_frames(text, attachments, frames))
             }
@@ -133,22 +164,7 @@ impl<C: Overflow> Outbox<C> {
                 let text = Bytes::copy_from_slice(text);
                 push_packets(text, attachments, packets)
             }
-        });
-    }
-
-    /// Queues one Socket.IO packet for this connection alone.
-    pub(crate) fn push_packet(&self, packet: &Encoded) {
-        self.push(&packet.text, &packet.attachments);
-    }
-
-    /// Queues a packet whose bytes many connections share.
-    pub(crate) fn push_shared(&self, prepared: &Prepared) {
-        self.push_in_dialect(|queue, dialect| match queue {
-            Queue::WebSocket(chunks) => push_shared(chunks, prepared.frames(dialect).clone()),
-            Queue::Polling(packets) => {
-                push_packets(prepared.text().clone(), prepared.attachments(), packets)
-            }
-        });
+        })
     }
 
     /// Queues what `write` writes: whole frames. Only for WebSockets. `false` when nothing may be
@@ -201,15 +217,20 @@ impl<C: Overflow> Outbox<C> {
     }
 
     fn push_with(&self, push: impl FnOnce(&mut Queue) -> usize) -> bool {
-        self.push_in_dialect(|queue, _| push(queue))
+        self.push_in_dialect(Flags::default(), |queue, _| push(queue))
     }
 
-    fn push_in_dialect(&self, push: impl FnOnce(&mut Queue, Dialect) -> usize) -> bool {
+    fn push_in_dialect(
+        &self,
+        flags: Flags,
+        push: impl FnOnce(&mut Queue, Dialect) -> usize,
+    ) -> bool {
         let waker = {
             let mut inner = lock(&self.inner);
-            if inner.phase == Phase::Closed {
+            if inner.phase == Phase::Closed || (flags.is_volatile && !inner.is_writable()) {
                 return false;
             }
+            inner.compress |= flags.compress;
             let was_empty = inner.bytes == 0;
             let dialect = inner.dialect;
             let len = push(&mut inner.queue, dialect);
@@ -301,8 +322,23 @@ impl<C: Overflow> Outbox<C> {
             taken.extend(queue.pop_front());
         }
         let written: usize = taken.iter().map(Packet::len).sum();
+        let is_empty = queue.is_empty();
         inner.written(written);
+        inner.is_polled = false;
+        inner.compress &= !is_empty;
         taken
+    }
+
+    /// Whether a packet that waits for a poll wants to be compressed. Asked before
+    /// [`take_packets`](Self::take_packets).
+    #[allow(dead_code, reason = "HTTP compression asks")]
+    pub(crate) fn wants_compression(&self) -> bool {
+        lock(&self.inner).compress
+    }
+
+    /// A poll waits for packets from now on, or no longer does.
+    pub(crate) fn set_polled(&self, is_polled: bool) {
+        lock(&self.inner).is_polled = is_polled;
     }
 
     /// Whether a poll would get something.
@@ -416,6 +452,11 @@ impl<C: Overflow> Outbox<C> {
 impl<C: Overflow> Inner<C> {
     fn is_congested(&self) -> bool {
         self.bounds.soft() < self.bytes
+    }
+
+    /// Whether a packet would leave at once: nothing is under way, and a poll waits for it.
+    fn is_writable(&self) -> bool {
+        self.bytes == 0 && (self.is_polled || matches!(self.queue, Queue::WebSocket(_)))
     }
 
     fn wake_up(&mut self) -> Option<Waker> {

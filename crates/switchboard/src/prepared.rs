@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use crate::dialect::Dialect;
 use crate::encoding::Encoded;
+use crate::flags::Flags;
 
 /// One Socket.IO packet, ready for every transport.
 #[derive(Debug)]
@@ -20,13 +21,18 @@ pub(crate) struct Prepared {
     frames: OnceLock<Bytes>,
     /// For clients of other dialects; see [`Dialect::rare_frames`].
     rare: OnceLock<Box<[OnceLock<Bytes>; 3]>>,
+    flags: Flags,
 }
 
 impl Prepared {
-    pub(crate) fn new(packet: Encoded) -> Self {
+    pub(crate) fn new(packet: Encoded, flags: Flags) -> Self {
         let Encoded { text, attachments } = packet;
         let (frames, rare) = (OnceLock::new(), OnceLock::new());
-        Self { text: text.into(), attachments, frames, rare }
+        Self { text: text.into(), attachments, frames, rare, flags }
+    }
+
+    pub(crate) fn flags(&self) -> Flags {
+        self.flags
     }
 
     /// The Engine.IO text packet, with its leading `4`; empty if there is none.

@@ -5,11 +5,11 @@ use std::time::Duration;
 use std::sync::Arc;
 use switchboard_eio as eio;
 use switchboard_sio as sio;
-use switchboard_sio::{Args, EncodeError};
 use switchboard_ws as ws;
 
 use crate::bounds::ChosenBounds;
 use crate::broadcast::Broadcast;
+use crate::cluster::Local;
 use crate::encoding::Encoding;
 use crate::engine::{self, Config, Engine};
 use crate::error::ConnectError;
@@ -17,6 +17,7 @@ use crate::handler::Handler;
 use crate::http::origin::Origins;
 use crate::http::service::{Layer, Service};
 use crate::namespace::Namespace;
+use crate::rooms::RoomLimits;
 use crate::socket::Socket;
 use crate::state::StateMap;
 use crate::wheel::LONGEST;
@@ -28,7 +29,9 @@ use crate::wheel::LONGEST;
 ///
 /// # async fn run() -> std::io::Result<()> {
 /// let io = Server::builder().build();
-/// io.on("connection", async |socket: Socket| socket.join("lobby"));
+/// io.on("connection", async |socket: Socket| {
+///     socket.join("lobby").ok();
+/// });
 /// io.of("/").on("message", async |socket: Socket, Data(text): Data<String>, ack: Ack| {
 ///     socket.to("lobby").emit("message", &text).ok();
 ///     ack.send(&"ok").ok();
@@ -76,23 +79,9 @@ impl Server {
         self.of("/").middleware(check);
     }
 
-    /// Sends an event to every socket of the default namespace.
-    ///
-    /// # Errors
-    ///
-    /// [`EncodeError`] when the arguments cannot be written as JSON.
-    pub fn emit<A: Args>(&self, event: &str, args: A) -> Result<(), EncodeError> {
-        self.of("/").emit(event, args)
-    }
-
-    /// A broadcast to the members of `room` in the default namespace.
-    pub fn to(&self, room: impl AsRef<str>) -> Broadcast {
-        self.of("/").to(room)
-    }
-
-    /// A broadcast to everybody in the default namespace but the members of `room`.
-    pub fn except(&self, room: impl AsRef<str>) -> Broadcast {
-        self.of("/").except(room)
+    /// A broadcast to the whole default namespace.
+    pub fn broadcast(&self) -> Broadcast {
+        self.of("/").broadcast()
     }
 
     /// The connected sockets of the default namespace.
@@ -143,6 +132,8 @@ pub struct ServerBuilder {
     ack_timeout: Option<Duration>,
     allow_eio3: bool,
     origins: Origins,
+    rooms: RoomLimits,
+    cluster: Option<Local>,
     state: StateMap,
     pub(crate) bounds: ChosenBounds,
     pub(crate) initial_packet: Option<engine::Message>,
@@ -230,6 +221,28 @@ impl ServerBuilder {
         self
     }
 
+    /// How many rooms a socket may be in, its own id not counted. Default 128; the official server
+    /// has no limit. Bounds what a client costs where the application lets it choose rooms: about
+    /// 200 bytes for each.
+    pub fn rooms_per_socket_max(mut self, rooms: usize) -> Self {
+        self.rooms.rooms_per_socket_max = rooms;
+        self
+    }
+
+    /// How long the name of a room may be, in bytes. Default 255; the official server has no limit.
+    pub fn room_name_bytes_max(mut self, bytes: usize) -> Self {
+        self.rooms.name_bytes_max = bytes;
+        self
+    }
+
+    /// Makes the server one of a cluster: broadcasts and their acks, fetched sockets, joins, leaves
+    /// and disconnects reach the sockets of all its servers. Default: a server for itself, which
+    /// pays nothing for it. In a cluster each broadcast visits every server.
+    pub fn cluster(mut self, cluster: &Local) -> Self {
+        self.cluster = Some(cluster.clone());
+        self
+    }
+
     /// Lets pages of another origin connect, such as `https://app.example.com`. By default only
     /// pages of the server's own origin may; programs that send no `Origin` always may.
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
@@ -278,11 +291,17 @@ impl ServerBuilder {
             ws,
             origins: self.origins,
             bounds: self.bounds,
+            rooms: self.rooms,
             initial_packet: self.initial_packet,
             keeps_requests: self.keeps_requests,
             raw,
         };
-        Server { engine: Arc::new(Engine::new(config, self.state)) }
+        let node = self.cluster.as_ref().map(Local::node);
+        let engine = Arc::new(Engine::new(config, self.state, node));
+        if let (Some(cluster), Some(node)) = (&self.cluster, &engine.node) {
+            cluster.enter(node, &engine);
+        }
+        Server { engine }
     }
 }
 

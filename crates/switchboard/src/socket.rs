@@ -1,4 +1,10 @@
 //! Sockets: one client in one namespace.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `emitter.rs` | what a socket sends |
+//! | `acks.rs` | the answers that it waits for |
+//! | `rooms.rs` | the rooms that it is in |
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -9,13 +15,8 @@ use std::sync::{Arc, Mutex};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use switchboard_sio::{Args, EncodeError, Payload};
-use tokio::sync::oneshot;
 
-use crate::ack::{EmitWithAck, Place};
-use crate::broadcast::Broadcast;
-use crate::encoding::{Encoded, Encoding};
-use crate::error::AckError;
+use crate::encoding::Encoding;
 use crate::handler::{EventHandler, EventHandlers, Handler, erase, register};
 use crate::handshake::Handshake;
 use crate::namespace::NamespaceInner;
@@ -24,6 +25,13 @@ use crate::session::{Command, Session};
 use crate::state::StateMap;
 use crate::sync::lock;
 use crate::{Id, Transport};
+use acks::Waiter;
+
+mod acks;
+mod emitter;
+mod rooms;
+
+pub use emitter::Emitter;
 
 /// One client in one namespace. Cheap to clone; clones are the same socket.
 ///
@@ -88,51 +96,6 @@ impl Socket {
         self.0.session.transport()
     }
 
-    /// Sends an event to this client: `&value` is one argument, `(a, b)` are several, `()` is none.
-    ///
-    /// Events arrive in the order of the emits. Nothing is sent to a socket that is not connected.
-    ///
-    /// # Errors
-    ///
-    /// [`EncodeError`] when the arguments cannot be written as JSON.
-    pub fn emit<A: Args>(&self, event: &str, args: A) -> Result<(), EncodeError> {
-        let packet = self.encoding().event(self.namespace(), None, event, args)?;
-        self.send(&packet);
-        Ok(())
-    }
-
-    /// Sends an event, and waits for the client's acknowledgement.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use switchboard::{AckError, Server, Socket};
-    ///
-    /// let io = Server::builder().build();
-    /// io.on("connection", async |socket: Socket| {
-    ///     let asked = socket.emit_with_ack("version", ()).timeout(Duration::from_secs(5));
-    ///     let answer: Result<String, AckError> = asked.await;
-    ///     println!("{answer:?}");
-    /// });
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// When awaited: [`AckError`], of which [`AckError::Timeout`] is the usual one.
-    pub fn emit_with_ack<T, A>(&self, event: &str, args: A) -> EmitWithAck<T>
-    where
-        T: DeserializeOwned,
-        A: Args,
-    {
-        let id = self.0.namespace.next_ack();
-        let timeout = self.0.session.engine.config.ack_timeout;
-        let waiting = self.wait_for_ack(id).and_then(|waiting| {
-            let packet = self.encoding().event(self.namespace(), Some(id), event, args);
-            self.send(&packet.map_err(AckError::Encode)?);
-            Ok(waiting)
-        });
-        EmitWithAck::new(waiting, timeout)
-    }
-
     /// Waits until less than 1 MiB is on its way to this client, or the connection is closed.
     ///
     /// A producer that awaits this between emits never makes its client a slow consumer.
@@ -155,52 +118,6 @@ impl Socket {
             "disconnect" => own.disconnect.push(handler),
             _ => register(&mut own.events, event, handler),
         }
-    }
-
-    /// Joins a room, which begins to exist with its first member.
-    pub fn join(&self, room: impl AsRef<str>) {
-        let room = room.as_ref();
-        let mut rooms = lock(&self.0.rooms);
-        // `None`: the socket has left for good, and must not come back.
-        let Some(rooms) = rooms.as_mut() else { return };
-        let is_member = rooms.iter().any(|it| **it.room_name() == *room);
-        if !is_member && self.0.namespace.parse_id(room) != Some(self.0.id) {
-            rooms.push(self.0.namespace.rooms().join(room, self));
-        }
-    }
-
-    /// Leaves a room.
-    pub fn leave(&self, room: impl AsRef<str>) {
-        let membership = {
-            let mut rooms = lock(&self.0.rooms);
-            let Some(rooms) = rooms.as_mut() else { return };
-            let Some(at) = rooms.iter().position(|it| **it.room_name() == *room.as_ref()) else {
-                return;
-            };
-            rooms.swap_remove(at)
-        };
-        self.0.namespace.rooms().leave(&membership, self);
-    }
-
-    /// The rooms that the socket is in. Its own id, which works as a room too, is not listed.
-    pub fn rooms(&self) -> Vec<Arc<str>> {
-        let rooms = lock(&self.0.rooms);
-        rooms.iter().flatten().map(|it| Arc::clone(it.room_name())).collect()
-    }
-
-    /// A broadcast to the members of `room`, this socket excepted.
-    pub fn to(&self, room: impl AsRef<str>) -> Broadcast {
-        self.broadcast().to(room)
-    }
-
-    /// A broadcast to everybody but the members of `room` and this socket.
-    pub fn except(&self, room: impl AsRef<str>) -> Broadcast {
-        self.broadcast().except(room)
-    }
-
-    /// A broadcast to the whole namespace, this socket excepted.
-    pub fn broadcast(&self) -> Broadcast {
-        Broadcast::new(Arc::clone(&self.0.namespace), Some(self.0.id))
     }
 
     /// Puts the client out of this namespace. Its other namespaces go on.
@@ -260,10 +177,11 @@ impl Socket {
     /// What [`set_data`](Self::set_data) keeps. `None` when there is nothing, or nothing of that
     /// type.
     pub fn data<T: DeserializeOwned>(&self) -> Option<T> {
-        let own = lock(&self.0.own);
-        let data = own.as_ref()?.data.clone()?;
-        drop(own);
-        serde_json::from_str(data.get()).ok()
+        serde_json::from_str(self.raw_data()?.get()).ok()
+    }
+
+    pub(crate) fn raw_data(&self) -> Option<Box<RawValue>> {
+        lock(&self.0.own).as_ref()?.data.clone()
     }
 
     pub(crate) fn session(&self) -> &Arc<Session> {
@@ -291,10 +209,7 @@ impl Socket {
     pub(crate) fn detach(&self) {
         self.0.is_connected.store(false, Ordering::Release);
         self.0.namespace.remove(self);
-        let rooms = lock(&self.0.rooms).take();
-        for membership in rooms.iter().flatten() {
-            self.0.namespace.rooms().leave(membership, self);
-        }
+        self.leave_all();
         let acks = lock(&self.0.own).as_mut().map(|own| std::mem::take(&mut own.acks));
         drop(acks);
     }
@@ -311,54 +226,6 @@ impl Socket {
 
     pub(crate) fn disconnect_handlers(&self) -> Vec<EventHandler> {
         lock(&self.0.own).as_ref().map(|own| own.disconnect.clone()).unwrap_or_default()
-    }
-
-    pub(crate) fn send_ack<A: Args>(&self, id: u64, args: A) -> Result<(), EncodeError> {
-        let packet = self.encoding().ack(self.namespace(), id, args)?;
-        self.send(&packet);
-        Ok(())
-    }
-
-    /// The client has answered. An unknown id is ignored, as in the official server.
-    pub(crate) fn receive_ack(&self, id: u64, payload: Payload<'_>) {
-        let waiting = lock(&self.0.own).as_mut().and_then(|own| own.acks.remove(&id));
-        if let Some(waiting) = waiting {
-            // Nobody waits any more when the asking future was dropped a moment ago.
-            waiting.send(payload.into_owned()).ok();
-        }
-    }
-
-    pub(crate) fn forget_ack(&self, id: u64) {
-        let waiting = lock(&self.0.own).as_mut().and_then(|own| own.acks.remove(&id));
-        drop(waiting);
-    }
-
-    pub(crate) fn waits_for_ack(&self) -> bool {
-        lock(&self.0.own).as_ref().is_some_and(|own| !own.acks.is_empty())
-    }
-
-    fn wait_for_ack(
-        &self,
-        id: u64,
-    ) -> Result<(oneshot::Receiver<Payload<'static>>, Place), AckError> {
-        let (sender, receiver) = oneshot::channel();
-        let mut own = lock(&self.0.own);
-        // Looked at under the lock that `detach` takes after it has cleared the flag.
-        if !self.is_connected() {
-            return Err(AckError::Disconnected);
-        }
-        let acks = &mut own.get_or_insert_default().acks;
-        if ACKS_PENDING_MAX <= acks.len() {
-            return Err(AckError::TooManyPending);
-        }
-        acks.insert(id, sender);
-        Ok((receiver, Place { socket: self.clone(), id }))
-    }
-
-    fn send(&self, packet: &Encoded) {
-        if self.is_connected() {
-            self.0.session.outbox.push_packet(packet);
-        }
     }
 
     fn encoding(&self) -> Encoding {
@@ -391,10 +258,7 @@ struct SocketInner {
 struct Own {
     events: EventHandlers,
     disconnect: Vec<EventHandler>,
-    acks: HashMap<u64, oneshot::Sender<Payload<'static>>>,
+    acks: HashMap<u64, Waiter>,
     values: StateMap,
     data: Option<Box<RawValue>>,
 }
-
-/// Acks that one socket may wait for at the same time.
-const ACKS_PENDING_MAX: usize = 10_000;

@@ -72,6 +72,7 @@ impl Driver {
                     return Err(End::overlap());
                 }
                 polling.poll = Some(reply);
+                self.session.outbox.set_polled(true);
                 self.answer_poll(now);
                 Ok(())
             }
@@ -187,6 +188,7 @@ impl Driver {
         self.answer_poll(now);
         if let TransportState::Polling(polling) = &mut self.transport {
             answer(&mut polling.poll, self.session.dialect.single(NOOP));
+            self.session.outbox.set_polled(false);
         }
     }
 

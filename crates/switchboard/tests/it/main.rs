@@ -11,7 +11,9 @@
     reason = "a test may fail loudly"
 )]
 
+mod broadcast_acks;
 mod client;
+mod cluster;
 mod durations;
 mod ending;
 mod engine;
@@ -20,6 +22,7 @@ mod http2;
 mod http2_attacks;
 mod http2_client;
 mod http2_plain;
+mod operators;
 mod plain;
 mod plain_ending;
 mod polling;

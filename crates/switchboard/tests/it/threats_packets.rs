@@ -58,14 +58,14 @@ async fn s10_acks_that_never_come_are_limited_and_leave_nothing() {
     let (mut client, id) = Client::connect(&server).await;
     let socket = io.of("/").socket(&id).unwrap();
     // Nobody reads meanwhile, so this must fit into what may wait for a client.
-    let asked: Vec<_> = (0..10_000).map(|_| socket.emit_with_ack::<(), _>("q", ())).collect();
-    let one_more = socket.emit_with_ack::<(), _>("q", ()).await;
+    let asked: Vec<_> = (0..10_000).map(|_| socket.emit_with_ack::<()>("q", ())).collect();
+    let one_more = socket.emit_with_ack::<()>("q", ()).await;
     assert!(matches!(one_more, Err(AckError::TooManyPending)), "{one_more:?}");
     drop(asked);
     // Each timeout gives its place back, or this would come to the limit again.
     for _ in 0..3 {
         let asked = (0..5_000).map(|_| {
-            let asked = socket.emit_with_ack::<(), _>("q", ());
+            let asked = socket.emit_with_ack::<()>("q", ());
             tokio::spawn(asked.timeout(Duration::from_millis(1)).into_future())
         });
         for answer in asked.collect::<Vec<_>>() {

@@ -438,7 +438,7 @@ async fn the_id_of_a_socket_is_the_one_that_its_client_shows() {
     assert_ne!(other_id, other.sid);
     other.join("40/chat,").await;
     // Everybody is in the room of the own id already, and gets nothing twice.
-    io.of("/chat").socket(&sid).unwrap().join(&in_chat);
+    io.of("/chat").socket(&sid).unwrap().join(&in_chat).unwrap();
     other.send(&format!("42/chat,[\"tell\",\"{in_chat}\"]")).await;
     assert_eq!(client.text().await, "42/chat,[\"told\"]");
     other.send(&format!("42[\"tell\",\"{sid}\"]")).await;

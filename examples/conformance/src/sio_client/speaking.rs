@@ -39,7 +39,7 @@ pub(super) fn register(namespace: &Namespace) {
 
 async fn ask(socket: Socket) {
     // Of a task's own, because the answer is one of this socket's next events.
-    let asked = socket.emit_with_ack::<i64, _>("ack", ());
+    let asked = socket.emit_with_ack::<i64>("ack", ());
     tokio::spawn(async move {
         if matches!(asked.await, Ok(5)) {
             socket.emit("got it", ()).ok();

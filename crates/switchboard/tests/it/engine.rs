@@ -457,6 +457,26 @@ async fn a_handler_knows_its_connection() {
 }
 
 #[tokio::test]
+async fn clients_of_the_older_protocol_speak_it() {
+    let builder = builder().allow_eio3(true).initial_packet("hi");
+    let server = start(&builder.build_engine(async |mut socket: Socket| {
+        while let Some(message) = socket.recv().await {
+            socket.send(format!("{} bytes by {}", message.len(), socket.protocol()));
+            socket.send(message);
+        }
+    }))
+    .await;
+    let (status, open) = request(&server, "GET", "EIO=3&transport=polling&b64=1", "").await;
+    assert!(status == 200 && open.ends_with("3:4hi"), "{open}");
+    let sid = open.split('"').nth(3).unwrap();
+    let query = format!("EIO=3&transport=polling&b64=1&sid={sid}");
+    // Its lengths count UTF-16 units, and its bytes are base64 behind `b4`.
+    assert_eq!(request(&server, "POST", &query, "2:4\u{e4}6:b4AAEC").await.0, 200);
+    let echo = "13:42 bytes by 32:4\u{e4}13:43 bytes by 36:b4AAEC";
+    assert_eq!(request(&server, "GET", &query, "").await, (200, echo.to_owned()));
+}
+
+#[tokio::test]
 async fn the_same_door_guards_it() {
     let server = start(&echo()).await;
     let unknown = r#"{"code":1,"message":"Session ID unknown"}"#;

@@ -41,6 +41,7 @@
 //! ```
 
 mod ack;
+mod bounds;
 mod broadcast;
 mod chunks;
 mod dialect;

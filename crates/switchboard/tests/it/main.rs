@@ -31,7 +31,11 @@ mod plain;
 mod plain_ending;
 mod polling;
 mod pressure;
+mod promises_order;
+mod promises_pressure;
 mod rooms;
+mod threats_engine;
+mod threats_packets;
 #[cfg(feature = "tls")]
 mod tls;
 mod v3;

@@ -12,7 +12,6 @@ use crate::Id;
 use crate::broadcast::target::Target;
 use crate::encoding::Encoding;
 use crate::namespace::NamespaceInner;
-use crate::outbox::HARD_BYTES;
 use crate::prepared::Prepared;
 use crate::recovery::Recovery;
 use crate::recovery::admit::{Claim, Fingerprint, Fingerprints, Track};
@@ -57,6 +56,8 @@ struct Inner {
     first: u64,
     packets: VecDeque<Kept>,
     bytes: usize,
+    /// A client that missed more begins anew: it would be a slow consumer at once.
+    replay_bytes_max: usize,
     /// Sockets that are live and may be recovered later.
     live: usize,
     shelf: Shelf,
@@ -81,13 +82,15 @@ struct Garbage {
 }
 
 impl Log {
-    /// A log for connections whose cut may stay unnoticed for `silence`.
-    pub(crate) fn new(options: Recovery, silence: Duration) -> Self {
+    /// A log for connections whose cut may stay unnoticed for `silence`, and that are given up when
+    /// `hard_bytes` wait for them.
+    pub(crate) fn new(options: Recovery, silence: Duration, hard_bytes: usize) -> Self {
         let inner = Inner {
             // Zero stands for "nothing".
             first: 1,
             packets: VecDeque::new(),
             bytes: 0,
+            replay_bytes_max: hard_bytes / 2,
             live: 0,
             shelf: Shelf::default(),
             garbage: Garbage::default(),
@@ -374,7 +377,7 @@ impl Inner {
             behind.filter(|(place, kept)| recipient.is_meant(*place, &kept.audience))
         {
             bytes += kept.packet.len();
-            if REPLAY_BYTES_MAX < bytes {
+            if self.replay_bytes_max < bytes {
                 return None;
             }
             missed.push((place, Arc::clone(&kept.packet)));
@@ -415,5 +418,3 @@ impl Moves<'_> {
 
 /// About what a packet costs besides its own bytes.
 const KEPT_BYTES: usize = 256;
-/// A client that missed more begins anew: it would be a slow consumer at once.
-const REPLAY_BYTES_MAX: usize = HARD_BYTES / 2;

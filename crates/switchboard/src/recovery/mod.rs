@@ -32,6 +32,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::DisconnectReason;
+use crate::bounds::Bounds;
 use crate::engine::Config;
 use crate::session::Session;
 use crate::wheel::Wheel;
@@ -163,6 +164,8 @@ pub(crate) struct Switch {
     is_possible: bool,
     /// How long a cut may stay unnoticed.
     silence: Duration,
+    /// How much may wait for a client.
+    hard_bytes: usize,
     wheel: Arc<Wheel<Session>>,
     log: OnceLock<Option<Arc<Log>>>,
 }
@@ -173,6 +176,7 @@ impl Switch {
             default: config.recovery.clone(),
             is_possible: config.encoding.can_recover(),
             silence: config.eio.ping_interval.saturating_add(config.eio.ping_timeout),
+            hard_bytes: config.bounds.hard(),
             wheel: Arc::clone(wheel),
             log: OnceLock::new(),
         }
@@ -199,7 +203,7 @@ impl Switch {
             tracing::warn!("connections are not recovered: the parser is one of the application");
             return None;
         }
-        let log = Arc::new(Log::new(options, self.silence));
+        let log = Arc::new(Log::new(options, self.silence, self.hard_bytes));
         let alarm: Arc<dyn crate::wheel::Alarm> = Arc::clone(&log) as _;
         self.wheel.ring_every_turn(Arc::downgrade(&alarm));
         Some(log)

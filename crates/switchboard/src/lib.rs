@@ -43,6 +43,7 @@
 mod ack;
 mod broadcast;
 mod chunks;
+mod deflation;
 mod dialect;
 mod encoding;
 mod error;

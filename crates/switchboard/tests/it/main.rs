@@ -13,6 +13,7 @@
 
 mod broadcast_acks;
 mod client;
+mod deflate;
 mod durations;
 mod ending;
 mod engine;

@@ -1,7 +1,7 @@
 //! Real-time engine: Socket.IO, Engine.IO and WebSocket, wire-compatible with the official
 //! clients, on tokio and hyper.
 //!
-//! It does not bring an adapter for several nodes: that comes with later releases.
+//! Several servers of one process can form a [`cluster`]; several machines cannot yet.
 //! It speaks Engine.IO 4 and Socket.IO 5, as clients of versions 3 and 4 do, and if it is told to
 //! ([`ServerBuilder::allow_eio3`]) what older clients speak.
 //!
@@ -41,6 +41,7 @@
 //! ```
 
 mod ack;
+mod bounds;
 mod broadcast;
 mod chunks;
 mod deflation;
@@ -56,6 +57,7 @@ mod id;
 mod namespace;
 mod outbox;
 mod prepared;
+mod relay;
 mod rooms;
 mod server;
 mod session;
@@ -66,7 +68,9 @@ mod transport;
 mod wheel;
 mod writing;
 
+pub mod cluster;
 pub mod engine;
+pub mod parser;
 pub mod ws;
 
 pub use crate::http::service::{Layer, Layered, Service};
@@ -88,6 +92,8 @@ pub use handler::{Handler, HandlerFuture};
 pub use handshake::Handshake;
 pub use id::Id;
 pub use namespace::Namespace;
+pub use parser::Parser;
+pub use relay::Raw;
 pub use rooms::events::RoomEvent;
 pub use rooms::names::IntoRooms;
 pub use server::{Server, ServerBuilder};

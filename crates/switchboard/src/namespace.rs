@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use crate::Id;
 use crate::broadcast::Broadcast;
+use crate::cluster::Node;
+use crate::cluster::server_side::Handlers;
 use crate::encoding::Encoding;
 use crate::error::ConnectError;
 use crate::handler::{EventHandler, EventHandlers, Handler, Middleware, erase, register};
@@ -150,7 +152,16 @@ pub(crate) struct NamespaceInner {
     everybody: Arc<Room>,
     rooms: Rooms,
     next_ack: AtomicU64,
-    ack_timeout: Duration,
+    reach: Reach,
+    server_side: Handlers,
+}
+
+/// How far what a namespace asks and tells goes, and for how long.
+#[derive(Clone, Debug)]
+pub(crate) struct Reach {
+    pub(crate) ack_timeout: Duration,
+    /// The place in a cluster, if there is one.
+    pub(crate) node: Option<Arc<Node>>,
 }
 
 /// The handlers of a namespace.
@@ -163,12 +174,7 @@ struct Table {
 }
 
 impl NamespaceInner {
-    pub(crate) fn new(
-        name: &str,
-        state: Arc<StateMap>,
-        encoding: Encoding,
-        ack_timeout: Duration,
-    ) -> Self {
+    pub(crate) fn new(name: &str, state: Arc<StateMap>, encoding: Encoding, reach: Reach) -> Self {
         Self {
             name: name.into(),
             table: RwLock::default(),
@@ -178,7 +184,8 @@ impl NamespaceInner {
             everybody: Arc::new(Room::new("")),
             rooms: Rooms::new(),
             next_ack: AtomicU64::new(0),
-            ack_timeout,
+            reach,
+            server_side: Handlers::default(),
         }
     }
 
@@ -233,7 +240,17 @@ impl NamespaceInner {
 
     /// How long an ack is waited for if nobody says otherwise.
     pub(crate) fn ack_timeout(&self) -> Duration {
-        self.ack_timeout
+        self.reach.ack_timeout
+    }
+
+    /// The place in a cluster, if there is one.
+    pub(crate) fn node(&self) -> Option<&Arc<Node>> {
+        self.reach.node.as_ref()
+    }
+
+    /// The handlers of events from other servers.
+    pub(crate) fn server_side(&self) -> &Handlers {
+        &self.server_side
     }
 
     pub(crate) fn connection_handlers(&self) -> Vec<EventHandler> {

@@ -7,14 +7,16 @@ use switchboard_eio as eio;
 use switchboard_sio as sio;
 use switchboard_ws as ws;
 
+use crate::bounds::ChosenBounds;
 use crate::broadcast::Broadcast;
-use crate::encoding::Encoding;
+use crate::cluster::Local;
 use crate::engine::{self, Config, Engine};
 use crate::error::ConnectError;
 use crate::handler::Handler;
 use crate::http::options::HttpOptions;
 use crate::http::service::{Layer, Service};
 use crate::namespace::Namespace;
+use crate::parser::Parser;
 use crate::rooms::RoomLimits;
 use crate::socket::Socket;
 use crate::state::StateMap;
@@ -131,7 +133,10 @@ pub struct ServerBuilder {
     allow_eio3: bool,
     pub(crate) http: HttpOptions,
     rooms: RoomLimits,
+    cluster: Option<Local>,
     state: StateMap,
+    parser: Parser,
+    pub(crate) bounds: ChosenBounds,
     pub(crate) initial_packet: Option<engine::Message>,
     pub(crate) keeps_requests: bool,
 }
@@ -186,6 +191,18 @@ impl ServerBuilder {
         self
     }
 
+    /// How many bytes may wait for one client. Default 1 MiB and 16 MiB.
+    ///
+    /// Above `soft` the client is congested: [`Socket::ready`] waits, and a client that then takes
+    /// nothing for 5 s is closed. Above `hard` it is closed at once; a message that finds nothing
+    /// in front of it may be of any size. `hard` is what a client that reads slowly can cost in
+    /// memory; it is never below `soft`, nor above 4 GiB.
+    pub fn outgoing_bytes(mut self, soft: usize, hard: usize) -> Self {
+        let at_most = |bytes| u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.bounds = ChosenBounds { soft: at_most(soft), hard: at_most(hard.max(soft)) };
+        self
+    }
+
     /// Whether clients of Engine.IO 3 may connect: Socket.IO up to 2, such as `socket.io-client` 2.
     /// Default no, as in the official server. It costs others nothing.
     ///
@@ -219,6 +236,22 @@ impl ServerBuilder {
         self
     }
 
+    /// Makes the server one of a cluster: broadcasts and their acks, fetched sockets, joins, leaves
+    /// and disconnects reach the sockets of all its servers. Default: a server for itself, which
+    /// pays nothing for it. In a cluster each broadcast visits every server.
+    pub fn cluster(mut self, cluster: &Local) -> Self {
+        self.cluster = Some(cluster.clone());
+        self
+    }
+
+    /// How packets are written on the wire. Default [`Parser::json`], which costs nothing more and
+    /// which every client speaks; all clients must be told of another one. See
+    /// [`parser`](crate::parser).
+    pub fn parser(mut self, parser: impl Into<Parser>) -> Self {
+        self.parser = parser.into();
+        self
+    }
+
     /// Keeps a value for handlers, which get a clone by the [`State`](crate::State) extractor. One
     /// value of each type.
     pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
@@ -249,15 +282,21 @@ impl ServerBuilder {
             eio: self.eio,
             sio: sio::Limits::default(),
             allow_eio3: self.allow_eio3,
-            encoding: Encoding::default(),
+            encoding: self.parser.0,
             ws,
             http: self.http,
+            bounds: self.bounds,
             rooms: self.rooms,
             initial_packet: self.initial_packet,
             keeps_requests: self.keeps_requests,
             raw,
         };
-        Server { engine: Arc::new(Engine::new(config, self.state)) }
+        let node = self.cluster.as_ref().map(Local::node);
+        let engine = Arc::new(Engine::new(config, self.state, node));
+        if let (Some(cluster), Some(node)) = (&self.cluster, &engine.node) {
+            cluster.enter(node, &engine);
+        }
+        Server { engine }
     }
 }
 

@@ -4,18 +4,21 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::{Duration, Instant};
 
 use switchboard_eio as eio;
 use switchboard_sio as sio;
 use switchboard_ws as ws;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::{Message, Starter};
+use crate::bounds::ChosenBounds;
+use crate::cluster::Node;
 use crate::encoding::Encoding;
 use crate::http::options::HttpOptions;
-use crate::namespace::NamespaceInner;
+use crate::namespace::{NamespaceInner, Reach};
 use crate::rooms::RoomLimits;
 use crate::session::driver::Driver;
 use crate::session::{Command, Link, Session};
@@ -37,6 +40,7 @@ pub(crate) struct Config {
     pub(crate) encoding: Encoding,
     pub(crate) ws: ws::Limits,
     pub(crate) http: HttpOptions,
+    pub(crate) bounds: ChosenBounds,
     pub(crate) rooms: RoomLimits,
     pub(crate) initial_packet: Option<Message>,
     pub(crate) keeps_requests: bool,
@@ -47,6 +51,10 @@ pub(crate) struct Config {
 /// A server: its options, namespaces and sessions.
 pub(crate) struct Engine {
     pub(crate) config: Config,
+    /// The place in a cluster, if there is one.
+    pub(crate) node: Option<Arc<Node>>,
+    /// Where the connections live, once there was one.
+    runtime: OnceLock<Handle>,
     pub(crate) sessions: Sessions,
     pub(crate) wheel: Arc<Wheel<Session>>,
     namespaces: RwLock<HashMap<Box<str>, Arc<NamespaceInner>>>,
@@ -58,9 +66,11 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn new(config: Config, state: StateMap) -> Self {
+    pub(crate) fn new(config: Config, state: StateMap, node: Option<Arc<Node>>) -> Self {
         Self {
             config,
+            node,
+            runtime: OnceLock::new(),
             sessions: Sessions::new(),
             wheel: Arc::new(Wheel::new()),
             namespaces: RwLock::default(),
@@ -81,8 +91,9 @@ impl Engine {
         let mut namespaces = write(&self.namespaces);
         let namespace = namespaces.entry(name.into()).or_insert_with(|| {
             let state = Arc::clone(&self.state);
-            let ack_timeout = self.config.ack_timeout;
-            Arc::new(NamespaceInner::new(name, state, self.config.encoding, ack_timeout))
+            let (ack_timeout, node) = (self.config.ack_timeout, self.node.clone());
+            let reach = Reach { ack_timeout, node };
+            Arc::new(NamespaceInner::new(name, state, self.config.encoding.clone(), reach))
         });
         Arc::clone(namespace)
     }
@@ -113,9 +124,17 @@ impl Engine {
             let mut ended = std::pin::pin!(self.tasks_ended.notified());
             ended.as_mut().enable();
             if self.tasks.load(Ordering::SeqCst) == 0 {
-                return;
+                break;
             }
             ended.await;
+        }
+        // Only now: disconnect handlers may still have told the others.
+        self.leave_cluster();
+    }
+
+    fn leave_cluster(&self) {
+        if let Some(node) = &self.node {
+            node.leave();
         }
     }
 
@@ -126,7 +145,13 @@ impl Engine {
         }
     }
 
+    /// The runtime of the connections.
+    pub(crate) fn runtime(&self) -> Option<Handle> {
+        self.runtime.get().cloned().or_else(|| Handle::try_current().ok())
+    }
+
     fn admit(&self, session: &Arc<Session>) {
+        self.runtime.get_or_init(Handle::current);
         self.tasks.fetch_add(1, Ordering::SeqCst);
         self.sessions.insert(session);
         if session.dialect.is_v3() && self.config.raw.is_none() {
@@ -138,6 +163,12 @@ impl Engine {
             // It slipped in while the others were being told.
             session.close(DisconnectReason::ServerShuttingDown);
         }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.leave_cluster();
     }
 }
 

@@ -9,7 +9,6 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use switchboard_eio as eio;
-use switchboard_sio as sio;
 
 use super::ending::{Closing, End};
 use super::link::Link;
@@ -19,7 +18,7 @@ use super::slots::Slot;
 use super::{Command, Session};
 use crate::DisconnectReason;
 use crate::engine::Closed;
-use crate::outbox::SOFT_BYTES;
+use crate::parser::Decoding;
 use crate::socket::Socket;
 use crate::wheel::Timer;
 
@@ -30,7 +29,7 @@ pub(crate) struct Driver {
     /// A WebSocket that asks to take over from long-polling.
     pub(super) candidate: Option<Box<Link>>,
     pub(super) eio: eio::Session,
-    pub(super) decoder: sio::Decoder,
+    pub(super) decoder: Decoding,
     pub(super) slots: Vec<Slot>,
     /// Of a server without Socket.IO, whose messages go here.
     pub(super) raw: Option<Box<Raw>>,
@@ -80,7 +79,7 @@ impl Driver {
             transport,
             candidate: None,
             eio: eio::Session::with_protocol(session.dialect.protocol, kind, &config.eio, now),
-            decoder: sio::Decoder::new(sio::Role::Server),
+            decoder: Decoding::new(&config.encoding),
             slots: Vec::new(),
             raw: Raw::of(&session),
             put_out: Vec::new(),
@@ -314,7 +313,7 @@ impl Driver {
 
     /// A client that is congested and takes nothing is given up after [`STALL`].
     pub(super) fn watch_progress(&mut self, blocked: bool, written: Option<usize>, now: Instant) {
-        let congested = blocked && SOFT_BYTES < self.session.outbox.waiting_bytes();
+        let congested = blocked && self.session.outbox.is_congested();
         if !congested {
             self.progress_by = None;
         } else if self.progress_by.is_none() || written != Some(0) {
@@ -343,8 +342,16 @@ impl Driver {
                 self.send_controls(&sends, now);
                 let heartbeat = Some(heartbeat.unwrap_or(now));
                 let deadlines = [heartbeat, self.connect_by, self.attachments_by, self.progress_by];
-                deadlines.into_iter().flatten().min()
+                deadlines.into_iter().flatten().chain(self.message_by()).min()
             }
+        }
+    }
+
+    /// By when more of a message must come that has begun, if we read.
+    fn message_by(&self) -> Option<Instant> {
+        match &self.transport {
+            TransportState::WebSocket(link) if !self.is_paused() => link.ws.deadline(),
+            _ => None,
         }
     }
 

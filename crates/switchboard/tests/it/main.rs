@@ -13,6 +13,7 @@
 
 mod broadcast_acks;
 mod client;
+mod cluster;
 mod deflate;
 mod durations;
 mod ending;
@@ -26,11 +27,16 @@ mod http_bodies;
 mod http_client;
 mod http_door;
 mod operators;
+mod parsers;
 mod plain;
 mod plain_ending;
 mod polling;
 mod pressure;
+mod promises_order;
+mod promises_pressure;
 mod rooms;
+mod threats_engine;
+mod threats_packets;
 #[cfg(feature = "tls")]
 mod tls;
 mod v3;

@@ -128,7 +128,7 @@ impl Broadcast {
     ///
     /// [`EncodeError`] when the arguments cannot be written as JSON. Then nobody gets anything.
     pub fn emit<A: Args>(&self, event: &str, args: A) -> Result<(), EncodeError> {
-        let encoding = self.namespace.encoding;
+        let encoding = &self.namespace.encoding;
         let packet = encoding.event(self.namespace.name(), None, event, args)?;
         self.deliver(&Prepared::new(packet, self.flags));
         Ok(())

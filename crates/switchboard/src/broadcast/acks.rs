@@ -232,7 +232,7 @@ impl Broadcast {
     /// The one way by which every broadcast with an ack goes.
     pub(super) fn gather(&self, event: &str, args: impl Args) -> Result<Gathering, EncodeError> {
         let namespace = &self.namespace;
-        let (encoding, ack) = (namespace.encoding, namespace.next_ack());
+        let (encoding, ack) = (&namespace.encoding, namespace.next_ack());
         let timeout = self.ack_timeout.unwrap_or_else(|| namespace.ack_timeout());
         let Some(node) = self.node() else {
             let packet = encoding.event(namespace.name(), Some(ack), event, args)?;

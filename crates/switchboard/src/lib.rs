@@ -55,6 +55,7 @@ mod id;
 mod namespace;
 mod outbox;
 mod prepared;
+mod relay;
 mod rooms;
 mod server;
 mod session;
@@ -67,6 +68,7 @@ mod writing;
 
 pub mod cluster;
 pub mod engine;
+pub mod parser;
 pub mod ws;
 
 pub use crate::http::service::{Layer, Layered, Service};
@@ -85,6 +87,8 @@ pub use handler::{Handler, HandlerFuture};
 pub use handshake::Handshake;
 pub use id::Id;
 pub use namespace::Namespace;
+pub use parser::Parser;
+pub use relay::Raw;
 pub use rooms::events::RoomEvent;
 pub use rooms::names::IntoRooms;
 pub use server::{Server, ServerBuilder};

@@ -9,13 +9,13 @@ use switchboard_ws as ws;
 
 use crate::broadcast::Broadcast;
 use crate::cluster::Local;
-use crate::encoding::Encoding;
 use crate::engine::{self, Config, Engine};
 use crate::error::ConnectError;
 use crate::handler::Handler;
 use crate::http::origin::Origins;
 use crate::http::service::{Layer, Service};
 use crate::namespace::Namespace;
+use crate::parser::Parser;
 use crate::rooms::RoomLimits;
 use crate::socket::Socket;
 use crate::state::StateMap;
@@ -134,6 +134,7 @@ pub struct ServerBuilder {
     rooms: RoomLimits,
     cluster: Option<Local>,
     state: StateMap,
+    parser: Parser,
     pub(crate) initial_packet: Option<engine::Message>,
     pub(crate) keeps_requests: bool,
 }
@@ -243,6 +244,14 @@ impl ServerBuilder {
         self
     }
 
+    /// How packets are written on the wire. Default [`Parser::json`], which costs nothing more and
+    /// which every client speaks; all clients must be told of another one. See
+    /// [`parser`](crate::parser).
+    pub fn parser(mut self, parser: impl Into<Parser>) -> Self {
+        self.parser = parser.into();
+        self
+    }
+
     /// Keeps a value for handlers, which get a clone by the [`State`](crate::State) extractor. One
     /// value of each type.
     pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
@@ -273,7 +282,7 @@ impl ServerBuilder {
             eio: self.eio,
             sio: sio::Limits::default(),
             allow_eio3: self.allow_eio3,
-            encoding: Encoding::default(),
+            encoding: self.parser.0,
             ws,
             origins: self.origins,
             rooms: self.rooms,

@@ -228,8 +228,8 @@ impl Socket {
         lock(&self.0.own).as_ref().map(|own| own.disconnect.clone()).unwrap_or_default()
     }
 
-    fn encoding(&self) -> Encoding {
-        self.0.namespace.encoding
+    fn encoding(&self) -> &Encoding {
+        &self.0.namespace.encoding
     }
 }
 

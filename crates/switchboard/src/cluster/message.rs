@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use switchboard_sio::{Args, Decoder, EncodeError, Input, Limits, Payload, Role, encode};
+use switchboard_sio::{Args, EncodeError, Payload};
 
 use crate::Id;
 use crate::broadcast::remote::Snapshot;
@@ -82,33 +82,10 @@ pub(crate) enum Heard {
 
 /// An event as servers hand it on: its name and arguments, in no client's encoding.
 pub(crate) fn event(name: &str, args: impl Args) -> Result<Payload<'static>, EncodeError> {
-    let mut text = Vec::new();
-    let attachments = encode::event("/", None, name, args, &mut text)?;
-    decode(text, &attachments)
+    Payload::of_event(name, args)
 }
 
 /// The answer to an event between servers.
 pub(crate) fn reply(args: impl Args) -> Result<Payload<'static>, EncodeError> {
-    let mut text = Vec::new();
-    let attachments = encode::ack("/", 0, args, &mut text)?;
-    decode(text, &attachments)
-}
-
-fn decode(text: Vec<u8>, attachments: &[bytes::Bytes]) -> Result<Payload<'static>, EncodeError> {
-    let refuse = |why: &str| EncodeError::Json(serde::ser::Error::custom(why));
-    let text = String::from_utf8(text).map_err(|_| refuse("the arguments are not UTF-8"))?;
-    let mut decoder = Decoder::new(Role::Server);
-    let limits = Limits { event_bytes_max: usize::MAX, ..Limits::default() };
-    let mut packet = decoder.receive(Input::Text(&text), &limits);
-    for attachment in attachments {
-        packet = packet.and_then(|_| decoder.receive(Input::Binary(attachment), &limits));
-    }
-    // Only what is nested too deeply can be encoded and not be decoded.
-    match packet.map_err(|error| refuse(&error.to_string()))?.map(|it| it.body) {
-        Some(
-            switchboard_sio::Body::Event { payload, .. }
-            | switchboard_sio::Body::Ack { payload, .. },
-        ) => Ok(payload.into_owned()),
-        _ => Err(refuse("the arguments are incomplete")),
-    }
+    Payload::of_ack(args)
 }

@@ -91,7 +91,7 @@ impl Engine {
             let state = Arc::clone(&self.state);
             let (ack_timeout, node) = (self.config.ack_timeout, self.node.clone());
             let reach = Reach { ack_timeout, node };
-            Arc::new(NamespaceInner::new(name, state, self.config.encoding, reach))
+            Arc::new(NamespaceInner::new(name, state, self.config.encoding.clone(), reach))
         });
         Arc::clone(namespace)
     }

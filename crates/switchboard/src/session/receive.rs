@@ -13,6 +13,7 @@ use super::ending::End;
 use super::link::{Link, Scratch};
 use super::slots::Slot;
 use crate::DisconnectReason;
+use crate::parser::Fault;
 use crate::socket::Socket;
 
 impl Driver {
@@ -121,7 +122,10 @@ impl Driver {
             eio::Data::Binary(bytes) => sio::Input::Binary(bytes),
         };
         let limits = self.sio_limits();
-        let packet = self.decoder.receive(input, &limits).map_err(|it| End::bad_event(&it))?;
+        let packet = self.decoder.receive(input, &limits).map_err(|it| match it {
+            Fault::Peer(error) => End::bad_event(&error),
+            Fault::Panicked => End::panicked(),
+        })?;
         if !self.decoder.is_waiting() {
             self.attachments_by = None;
         } else if self.attachments_by.is_none() {
@@ -175,7 +179,7 @@ impl Driver {
             return Err(End::too_many_namespaces());
         }
         let Some(inner) = self.session.engine.namespace(namespace) else {
-            let encoding = self.session.engine.config.encoding;
+            let encoding = &self.session.engine.config.encoding;
             let packet = encoding.connect_error(namespace, "Invalid namespace", None);
             self.session.outbox.push_packet(&packet);
             return Ok(());

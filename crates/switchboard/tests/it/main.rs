@@ -23,6 +23,7 @@ mod http2_attacks;
 mod http2_client;
 mod http2_plain;
 mod operators;
+mod parsers;
 mod plain;
 mod plain_ending;
 mod polling;

@@ -5,7 +5,7 @@
 //! leaves in one write. The representation follows the transport: whole frames for a WebSocket,
 //! packets for long-polling (whose size is only known when a poll comes).
 //!
-//! Limits: `SOFT_BYTES` is where `Socket::ready` begins to wait, `HARD_BYTES` is where the
+//! Limits: [`Bounds::soft`] is where `Socket::ready` begins to wait, [`Bounds::hard`] is where the
 //! connection is given up as a slow consumer. One packet always fits an empty queue.
 
 use std::collections::VecDeque;
@@ -15,6 +15,7 @@ use std::task::Waker;
 use bytes::Bytes;
 use tokio::sync::Notify;
 
+use crate::bounds::Bounds;
 use crate::chunks::{Chunk, Chunks};
 use crate::dialect::Dialect;
 use crate::encoding::Encoded;
@@ -22,28 +23,24 @@ use crate::flags::Flags;
 use crate::prepared::Prepared;
 use crate::sync::lock;
 
-/// Above this many waiting bytes a connection is congested.
-pub(crate) const SOFT_BYTES: usize = 1024 * 1024;
-/// Above this many it is closed.
-pub(crate) const HARD_BYTES: usize = 16 * 1024 * 1024;
-
 /// The outgoing half of a connection, shared by everybody who may send to it.
 ///
 /// `C` is what may be asked of the task besides.
-#[derive(Debug)]
-pub(crate) struct Outbox<C> {
+pub(crate) struct Outbox<C: Overflow> {
     inner: Mutex<Inner<C>>,
 }
 
 /// What an outbox asks of its task by itself.
 pub(crate) trait Overflow {
+    type Bounds: Bounds;
+
     /// The hard bound is reached: end the connection.
     fn slow_consumer() -> Self;
 }
 
-#[derive(Debug)]
-struct Inner<C> {
+struct Inner<C: Overflow> {
     queue: Queue,
+    bounds: C::Bounds,
     /// Bytes pushed and not yet written, the ones that the task holds included.
     bytes: usize,
     phase: Phase,
@@ -102,20 +99,21 @@ impl Packet {
     }
 }
 
-impl<C> Outbox<C> {
+impl<C: Overflow> Outbox<C> {
     /// An outbox for a connection that is a WebSocket.
-    pub(crate) fn websocket(dialect: Dialect) -> Self {
-        Self::new(Queue::WebSocket(Chunks::default()), dialect)
+    pub(crate) fn websocket(dialect: Dialect, bounds: C::Bounds) -> Self {
+        Self::new(Queue::WebSocket(Chunks::default()), dialect, bounds)
     }
 
     /// An outbox for a connection that begins with long-polling.
-    pub(crate) fn polling(dialect: Dialect) -> Self {
-        Self::new(Queue::Polling(VecDeque::new()), dialect)
+    pub(crate) fn polling(dialect: Dialect, bounds: C::Bounds) -> Self {
+        Self::new(Queue::Polling(VecDeque::new()), dialect, bounds)
     }
 
-    fn new(queue: Queue, dialect: Dialect) -> Self {
+    fn new(queue: Queue, dialect: Dialect, bounds: C::Bounds) -> Self {
         let inner = Inner {
             queue,
+            bounds,
             bytes: 0,
             phase: Phase::Idle,
             dialect,
@@ -237,7 +235,7 @@ impl<C: Overflow> Outbox<C> {
             let dialect = inner.dialect;
             let len = push(&mut inner.queue, dialect);
             inner.bytes += len;
-            if HARD_BYTES < inner.bytes && !was_empty {
+            if inner.bounds.hard() < inner.bytes && !was_empty {
                 inner.commands.get_or_insert_default().push(C::slow_consumer());
                 inner.give_up();
             }
@@ -333,7 +331,6 @@ impl<C: Overflow> Outbox<C> {
 
     /// Whether a packet that waits for a poll wants to be compressed. Asked before
     /// [`take_packets`](Self::take_packets).
-    #[allow(dead_code, reason = "HTTP compression asks")]
     pub(crate) fn wants_compression(&self) -> bool {
         lock(&self.inner).compress
     }
@@ -400,6 +397,11 @@ impl<C: Overflow> Outbox<C> {
         lock(&self.inner).bytes
     }
 
+    /// Whether more than the soft bound waits.
+    pub(crate) fn is_congested(&self) -> bool {
+        lock(&self.inner).is_congested()
+    }
+
     /// Refuses everything from now on. What is queued may still be taken.
     pub(crate) fn seal(&self) {
         lock(&self.inner).phase = Phase::Closed;
@@ -419,12 +421,12 @@ impl<C: Overflow> Outbox<C> {
         inner.commands.take().map_or_else(Vec::new, |it| *it)
     }
 
-    /// Ready once fewer than [`SOFT_BYTES`] wait, or the connection is closed.
+    /// Ready once no more than the soft bound waits, or the connection is closed.
     pub(crate) async fn ready(&self) {
         loop {
             let notify = {
                 let mut inner = lock(&self.inner);
-                if inner.bytes <= SOFT_BYTES {
+                if !inner.is_congested() {
                     return;
                 }
                 Arc::clone(inner.ready.get_or_insert_default())
@@ -433,7 +435,7 @@ impl<C: Overflow> Outbox<C> {
             notified.as_mut().enable();
             {
                 let inner = lock(&self.inner);
-                if inner.bytes <= SOFT_BYTES {
+                if !inner.is_congested() {
                     return;
                 }
                 // Those who waited before may have been told meanwhile, by another one than ours.
@@ -446,7 +448,11 @@ impl<C: Overflow> Outbox<C> {
     }
 }
 
-impl<C> Inner<C> {
+impl<C: Overflow> Inner<C> {
+    fn is_congested(&self) -> bool {
+        self.bounds.soft() < self.bytes
+    }
+
     /// Whether a packet would leave at once: nothing is under way, and a poll waits for it.
     fn is_writable(&self) -> bool {
         self.bytes == 0 && (self.is_polled || matches!(self.queue, Queue::WebSocket(_)))
@@ -466,7 +472,7 @@ impl<C> Inner<C> {
 
     fn written(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_sub(bytes);
-        if self.bytes <= SOFT_BYTES {
+        if !self.is_congested() {
             self.tell_waiting();
         }
     }

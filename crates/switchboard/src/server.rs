@@ -7,12 +7,13 @@ use switchboard_eio as eio;
 use switchboard_sio as sio;
 use switchboard_ws as ws;
 
+use crate::bounds::ChosenBounds;
 use crate::broadcast::Broadcast;
 use crate::cluster::Local;
 use crate::engine::{self, Config, Engine};
 use crate::error::ConnectError;
 use crate::handler::Handler;
-use crate::http::origin::Origins;
+use crate::http::options::HttpOptions;
 use crate::http::service::{Layer, Service};
 use crate::namespace::Namespace;
 use crate::parser::Parser;
@@ -130,11 +131,12 @@ pub struct ServerBuilder {
     connect_timeout: Option<Duration>,
     ack_timeout: Option<Duration>,
     allow_eio3: bool,
-    origins: Origins,
+    pub(crate) http: HttpOptions,
     rooms: RoomLimits,
     cluster: Option<Local>,
     state: StateMap,
     parser: Parser,
+    pub(crate) bounds: ChosenBounds,
     pub(crate) initial_packet: Option<engine::Message>,
     pub(crate) keeps_requests: bool,
 }
@@ -189,6 +191,18 @@ impl ServerBuilder {
         self
     }
 
+    /// How many bytes may wait for one client. Default 1 MiB and 16 MiB.
+    ///
+    /// Above `soft` the client is congested: [`Socket::ready`] waits, and a client that then takes
+    /// nothing for 5 s is closed. Above `hard` it is closed at once; a message that finds nothing
+    /// in front of it may be of any size. `hard` is what a client that reads slowly can cost in
+    /// memory; it is never below `soft`, nor above 4 GiB.
+    pub fn outgoing_bytes(mut self, soft: usize, hard: usize) -> Self {
+        let at_most = |bytes| u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.bounds = ChosenBounds { soft: at_most(soft), hard: at_most(hard.max(soft)) };
+        self
+    }
+
     /// Whether clients of Engine.IO 3 may connect: Socket.IO up to 2, such as `socket.io-client` 2.
     /// Default no, as in the official server. It costs others nothing.
     ///
@@ -230,20 +244,6 @@ impl ServerBuilder {
         self
     }
 
-    /// Lets pages of another origin connect, such as `https://app.example.com`. By default only
-    /// pages of the server's own origin may; programs that send no `Origin` always may.
-    pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
-        self.origins.allow(origin.into());
-        self
-    }
-
-    /// Lets every page of the web connect. Only for servers that serve everybody alike: such a
-    /// page can act with whatever rights the visitor's network position gives.
-    pub fn allow_any_origin(mut self) -> Self {
-        self.origins = Origins::any();
-        self
-    }
-
     /// How packets are written on the wire. Default [`Parser::json`], which costs nothing more and
     /// which every client speaks; all clients must be told of another one. See
     /// [`parser`](crate::parser).
@@ -275,7 +275,7 @@ impl ServerBuilder {
             path.to_owned()
         });
         let config = Config {
-            path: format!("/{}/", path.trim_matches('/')).into(),
+            path: self.http.path(&path),
             max_payload,
             connect_timeout: self.connect_timeout.unwrap_or(Duration::from_secs(45)),
             ack_timeout: self.ack_timeout.unwrap_or(Duration::from_secs(30)),
@@ -284,7 +284,8 @@ impl ServerBuilder {
             allow_eio3: self.allow_eio3,
             encoding: self.parser.0,
             ws,
-            origins: self.origins,
+            http: self.http,
+            bounds: self.bounds,
             rooms: self.rooms,
             initial_packet: self.initial_packet,
             keeps_requests: self.keeps_requests,

@@ -116,8 +116,11 @@ impl End {
         Self { deliver: false, ..Self::told(DisconnectReason::PingTimeout, ws::CloseCode::POLICY) }
     }
 
+    /// A polling client that does not wait for packets now will not come for its last ones either:
+    /// its session is over at once.
     pub(super) fn connect_timeout() -> Self {
-        Self::told(DisconnectReason::ForcedClose, ws::CloseCode::POLICY)
+        let told = Self::told(DisconnectReason::ForcedClose, ws::CloseCode::POLICY);
+        Self { announce: false, ..told }
     }
 
     pub(super) fn attachments_timeout() -> Self {

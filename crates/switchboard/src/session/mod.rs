@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use crate::bounds::ChosenBounds;
 use crate::dialect::{Dialect, PollBody};
 use crate::engine::Engine;
 use crate::error::DisconnectReason;
@@ -57,16 +58,17 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(
         engine: Arc<Engine>,
+        sid: Id,
         handshake: Handshake,
         transport: Transport,
         dialect: Dialect,
     ) -> Self {
         let outbox = match transport {
-            Transport::Polling => Outbox::polling(dialect),
-            Transport::WebSocket => Outbox::websocket(dialect),
+            Transport::Polling => Outbox::polling(dialect, engine.config.bounds),
+            Transport::WebSocket => Outbox::websocket(dialect, engine.config.bounds),
         };
         Self {
-            sid: Id::random(),
+            sid,
             engine,
             handshake: Arc::new(handshake),
             outbox,
@@ -146,6 +148,8 @@ pub(crate) enum Command {
 }
 
 impl Overflow for Command {
+    type Bounds = ChosenBounds;
+
     fn slow_consumer() -> Self {
         Self::SlowConsumer
     }
@@ -171,6 +175,8 @@ impl fmt::Debug for Command {
 pub(crate) enum Reply {
     /// 200 with this body.
     Body(PollBody),
+    /// The same, not to be compressed.
+    Plain(PollBody),
     /// 400 Bad request: the client broke a rule.
     Refused,
 }

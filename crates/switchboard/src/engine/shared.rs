@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use super::{Message, Starter};
 use crate::cluster::Node;
 use crate::encoding::Encoding;
-use crate::http::origin::Origins;
+use crate::http::options::HttpOptions;
 use crate::namespace::{NamespaceInner, Reach};
 use crate::rooms::RoomLimits;
 use crate::session::driver::Driver;
@@ -38,7 +38,7 @@ pub(crate) struct Config {
     pub(crate) allow_eio3: bool,
     pub(crate) encoding: Encoding,
     pub(crate) ws: ws::Limits,
-    pub(crate) origins: Origins,
+    pub(crate) http: HttpOptions,
     pub(crate) rooms: RoomLimits,
     pub(crate) initial_packet: Option<Message>,
     pub(crate) keeps_requests: bool,

@@ -7,6 +7,7 @@ use switchboard_sio::{Args, EncodeError};
 
 use crate::Id;
 use crate::namespace::NamespaceInner;
+use crate::outgoing::{To, Written};
 use crate::prepared::Prepared;
 use crate::socket::Socket;
 
@@ -62,6 +63,15 @@ impl Broadcast {
     ///
     /// [`EncodeError`] when the arguments cannot be written as JSON. Then nobody gets anything.
     pub fn emit<A: Args>(&self, event: &str, args: A) -> Result<(), EncodeError> {
+        if self.namespace.is_watched() {
+            let written = Written::new(args)?;
+            written.show(&self.namespace, event, To::Many(&self.sockets()));
+            return self.emit_unseen(event, written.args());
+        }
+        self.emit_unseen(event, args)
+    }
+
+    fn emit_unseen<A: Args>(&self, event: &str, args: A) -> Result<(), EncodeError> {
         let encoding = self.namespace.encoding;
         let packet = encoding.event(self.namespace.name(), None, event, args)?;
         let prepared = Prepared::new(packet);

@@ -1,10 +1,9 @@
 //! Handlers: plain async functions whose arguments say what they want to know.
 
-use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::error::ConnectError;
+use crate::error::{ConnectError, EventError};
 use crate::extract::{Context, FromContext, Rejection};
 
 /// An async function or closure that the library calls for an event, a connection, a disconnect,
@@ -55,19 +54,10 @@ pub(crate) type Erased<Out> =
     Arc<dyn Fn(&Context<'_>) -> Result<HandlerFuture<Out>, Rejection> + Send + Sync>;
 pub(crate) type EventHandler = Erased<()>;
 pub(crate) type Middleware = Erased<Result<(), ConnectError>>;
+pub(crate) type EventCheck = Erased<Result<(), EventError>>;
 
 pub(crate) fn erase<Out, P>(handler: impl Handler<P, Out>) -> Erased<Out> {
     Arc::new(move |context| handler.call(context))
-}
-
-/// Handlers by event. A list is shared as it is with whoever calls it, so that no lock is held
-/// while an extractor of the application runs.
-pub(crate) type EventHandlers = HashMap<Box<str>, Arc<[EventHandler]>>;
-
-pub(crate) fn register(handlers: &mut EventHandlers, event: &str, handler: EventHandler) {
-    let before = handlers.get(event).map(|it| it.to_vec()).unwrap_or_default();
-    let now = before.into_iter().chain([handler]).collect();
-    handlers.insert(event.into(), now);
 }
 
 macro_rules! impl_handler {

@@ -15,14 +15,17 @@ use crate::ack::{EmitWithAck, Place};
 use crate::broadcast::Broadcast;
 use crate::encoding::{Encoded, Encoding};
 use crate::error::AckError;
-use crate::handler::{EventHandler, EventHandlers, Handler, erase, register};
 use crate::handshake::Handshake;
+use crate::listeners::Listeners;
 use crate::namespace::NamespaceInner;
+use crate::outgoing::{To, Written};
 use crate::rooms::Membership;
 use crate::session::{Command, Session};
 use crate::state::StateMap;
 use crate::sync::lock;
 use crate::{Id, Transport};
+
+mod listening;
 
 /// One client in one namespace. Cheap to clone; clones are the same socket.
 ///
@@ -31,12 +34,15 @@ use crate::{Id, Transport};
 pub struct Socket(Arc<SocketInner>);
 
 impl Socket {
-    pub(crate) fn new(namespace: Arc<NamespaceInner>, session: Arc<Session>) -> Self {
+    /// A socket of a client that joins with this `auth` payload.
+    pub(crate) fn new(namespace: Arc<NamespaceInner>, session: Arc<Session>, auth: &str) -> Self {
         Self(Arc::new(SocketInner {
             id: Id::random(),
+            handshake: session.handshake.with_auth(auth),
             namespace,
             session,
             is_connected: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
             rooms: Mutex::new(Some(Vec::new())),
             own: Mutex::new(None),
         }))
@@ -57,9 +63,9 @@ impl Socket {
         self.0.is_connected.load(Ordering::Acquire)
     }
 
-    /// The request that opened the connection.
+    /// The request that opened the connection, and the auth payload of this socket.
     pub fn handshake(&self) -> &Arc<Handshake> {
-        &self.0.session.handshake
+        &self.0.handshake
     }
 
     /// How the client is connected right now.
@@ -75,9 +81,12 @@ impl Socket {
     ///
     /// [`EncodeError`] when the arguments cannot be written as JSON.
     pub fn emit<A: Args>(&self, event: &str, args: A) -> Result<(), EncodeError> {
-        let packet = self.encoding().event(self.namespace(), None, event, args)?;
-        self.send(&packet);
-        Ok(())
+        if self.0.namespace.is_watched() {
+            let written = Written::new(args)?;
+            written.show(&self.0.namespace, event, To::One(self));
+            return self.emit_unseen(event, written.args());
+        }
+        self.emit_unseen(event, args)
     }
 
     /// Sends an event, and waits for the client's acknowledgement.
@@ -105,8 +114,7 @@ impl Socket {
         let id = self.0.namespace.next_ack();
         let timeout = self.0.session.engine.config.ack_timeout;
         let waiting = self.wait_for_ack(id).and_then(|waiting| {
-            let packet = self.encoding().event(self.namespace(), Some(id), event, args);
-            self.send(&packet.map_err(AckError::Encode)?);
+            self.ask(id, event, args).map_err(AckError::Encode)?;
             Ok(waiting)
         });
         EmitWithAck::new(waiting, timeout)
@@ -117,23 +125,6 @@ impl Socket {
     /// A producer that awaits this between emits never makes its client a slow consumer.
     pub async fn ready(&self) {
         self.0.session.outbox.ready().await;
-    }
-
-    /// Registers a handler for this socket alone. `disconnect` is called when the socket ends;
-    /// every other name is an event from the client.
-    pub fn on<H, P>(&self, event: &str, handler: H)
-    where
-        H: Handler<P, ()>,
-    {
-        let handler = erase(handler);
-        // A closure may hold its own socket; the handlers are dropped when the socket ends, so
-        // that such a circle does not leak.
-        let mut own = lock(&self.0.own);
-        let own = own.get_or_insert_default();
-        match event {
-            "disconnect" => own.disconnect.push(handler),
-            _ => register(&mut own.events, event, handler),
-        }
     }
 
     /// Joins a room, which begins to exist with its first member.
@@ -161,10 +152,17 @@ impl Socket {
         self.0.namespace.rooms().leave(&membership, self);
     }
 
-    /// The rooms that the socket is in. Its own id, which works as a room too, is not listed.
+    /// The rooms that the socket is in; until the last `disconnecting` handler has returned, those
+    /// that it was in. Its own id, which works as a room too, is not listed.
     pub fn rooms(&self) -> Vec<Arc<str>> {
         let rooms = lock(&self.0.rooms);
-        rooms.iter().flatten().map(|it| Arc::clone(it.room_name())).collect()
+        match &*rooms {
+            Some(rooms) => rooms.iter().map(|it| Arc::clone(it.room_name())).collect(),
+            None => {
+                drop(rooms);
+                lock(&self.0.own).as_ref().map(|own| own.left.clone()).unwrap_or_default()
+            }
+        }
     }
 
     /// A broadcast to the members of `room`, this socket excepted.
@@ -201,7 +199,9 @@ impl Socket {
 
     /// Keeps a value with the socket, one of each type, until the socket ends.
     pub fn insert<T: Send + Sync + 'static>(&self, value: T) {
-        lock(&self.0.own).get_or_insert_default().values.insert(value);
+        let mut late = Own::default();
+        let replaced = self.with_own(&mut late, |own| own.values.insert(value));
+        drop(replaced);
     }
 
     /// The value of that type, if one was kept.
@@ -232,7 +232,7 @@ impl Socket {
     /// [`serde_json::Error`] when the value cannot be written as JSON; then the old one stays.
     pub fn set_data<T: Serialize + ?Sized>(&self, value: &T) -> Result<(), serde_json::Error> {
         let data = serde_json::value::to_raw_value(value)?;
-        lock(&self.0.own).get_or_insert_default().data = Some(data);
+        self.with_own(&mut Own::default(), |own| own.data = Some(data));
         Ok(())
     }
 
@@ -270,22 +270,18 @@ impl Socket {
         for membership in rooms.iter().flatten() {
             self.0.namespace.rooms().leave(membership, self);
         }
+        if let Some(rooms) = rooms.filter(|it| !it.is_empty()) {
+            let left = rooms.iter().map(|it| Arc::clone(it.room_name())).collect();
+            self.with_own(&mut Own::default(), |own| own.left = left);
+        }
         let acks = lock(&self.0.own).as_mut().map(|own| std::mem::take(&mut own.acks));
         drop(acks);
     }
 
-    /// Drops handlers and values, once the last of its handlers has run.
-    pub(crate) fn clear(&self) {
-        let own = lock(&self.0.own).take();
-        drop(own);
-    }
-
-    pub(crate) fn handlers(&self, event: &str) -> Option<Arc<[EventHandler]>> {
-        lock(&self.0.own).as_ref()?.events.get(event).cloned()
-    }
-
-    pub(crate) fn disconnect_handlers(&self) -> Vec<EventHandler> {
-        lock(&self.0.own).as_ref().map(|own| own.disconnect.clone()).unwrap_or_default()
+    /// Forgets which rooms it was in.
+    pub(crate) fn forget_rooms(&self) {
+        let left = lock(&self.0.own).as_mut().map(|own| std::mem::take(&mut own.left));
+        drop(left);
     }
 
     pub(crate) fn send_ack<A: Args>(&self, id: u64, args: A) -> Result<(), EncodeError> {
@@ -310,6 +306,24 @@ impl Socket {
 
     pub(crate) fn waits_for_ack(&self) -> bool {
         lock(&self.0.own).as_ref().is_some_and(|own| !own.acks.is_empty())
+    }
+
+    fn emit_unseen<A: Args>(&self, event: &str, args: A) -> Result<(), EncodeError> {
+        let packet = self.encoding().event(self.namespace(), None, event, args)?;
+        self.send(&packet);
+        Ok(())
+    }
+
+    fn ask<A: Args>(&self, id: u64, event: &str, args: A) -> Result<(), EncodeError> {
+        let packet = if self.0.namespace.is_watched() {
+            let written = Written::new(args)?;
+            written.show(&self.0.namespace, event, To::One(self));
+            self.encoding().event(self.namespace(), Some(id), event, written.args())?
+        } else {
+            self.encoding().event(self.namespace(), Some(id), event, args)?
+        };
+        self.send(&packet);
+        Ok(())
     }
 
     fn wait_for_ack(
@@ -354,7 +368,10 @@ struct SocketInner {
     id: Id,
     namespace: Arc<NamespaceInner>,
     session: Arc<Session>,
+    handshake: Arc<Handshake>,
     is_connected: AtomicBool,
+    /// The last handler has returned: nothing is kept any more.
+    is_over: AtomicBool,
     /// `None` once the socket has left for good.
     rooms: Mutex<Option<Vec<Membership>>>,
     /// Absent until somebody stores something, because most sockets need none of it.
@@ -364,8 +381,9 @@ struct SocketInner {
 /// What only some sockets have.
 #[derive(Default)]
 struct Own {
-    events: EventHandlers,
-    disconnect: Vec<EventHandler>,
+    listeners: Option<Box<Listeners>>,
+    /// The rooms that it was in, while it leaves.
+    left: Vec<Arc<str>>,
     acks: HashMap<u64, oneshot::Sender<Payload<'static>>>,
     values: StateMap,
     data: Option<Box<RawValue>>,

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use super::{Message, Starter};
 use crate::encoding::Encoding;
 use crate::http::origin::Origins;
-use crate::namespace::NamespaceInner;
+use crate::namespaces::{ChildOptions, Namespaces};
 use crate::session::driver::Driver;
 use crate::session::{Link, Session};
 use crate::state::StateMap;
@@ -39,6 +39,7 @@ pub(crate) struct Config {
     pub(crate) keeps_requests: bool,
     /// The handler of a server without Socket.IO.
     pub(crate) raw: Option<Starter>,
+    pub(crate) children: ChildOptions,
 }
 
 /// A server: its options, namespaces and sessions.
@@ -46,8 +47,7 @@ pub(crate) struct Engine {
     pub(crate) config: Config,
     pub(crate) sessions: Sessions,
     pub(crate) wheel: Arc<Wheel<Session>>,
-    namespaces: RwLock<HashMap<Box<str>, Arc<NamespaceInner>>>,
-    state: Arc<StateMap>,
+    pub(crate) namespaces: Namespaces,
     is_closing: AtomicBool,
     /// Connection tasks that have not ended.
     tasks: AtomicUsize,
@@ -56,31 +56,16 @@ pub(crate) struct Engine {
 
 impl Engine {
     pub(crate) fn new(config: Config, state: StateMap) -> Self {
+        let namespaces = Namespaces::new(config.encoding, state, config.children);
         Self {
             config,
+            namespaces,
             sessions: Sessions::new(),
             wheel: Arc::new(Wheel::new()),
-            namespaces: RwLock::default(),
-            state: Arc::new(state),
             is_closing: AtomicBool::new(false),
             tasks: AtomicUsize::new(0),
             tasks_ended: Notify::new(),
         }
-    }
-
-    /// The namespace of that name, if the application has one.
-    pub(crate) fn namespace(&self, name: &str) -> Option<Arc<NamespaceInner>> {
-        read(&self.namespaces).get(name).cloned()
-    }
-
-    /// The namespace of that name, made if it is new.
-    pub(crate) fn namespace_or_new(&self, name: &str) -> Arc<NamespaceInner> {
-        let mut namespaces = write(&self.namespaces);
-        let namespace = namespaces.entry(name.into()).or_insert_with(|| {
-            let state = Arc::clone(&self.state);
-            Arc::new(NamespaceInner::new(name, state, self.config.encoding))
-        });
-        Arc::clone(namespace)
     }
 
     /// Starts the task of a session that begins with long-polling.
@@ -109,6 +94,8 @@ impl Engine {
             let mut ended = std::pin::pin!(self.tasks_ended.notified());
             ended.as_mut().enable();
             if self.tasks.load(Ordering::SeqCst) == 0 {
+                // Handlers may hold the server, which holds the handlers.
+                self.namespaces.clear();
                 return;
             }
             ended.await;

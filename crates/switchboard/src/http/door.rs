@@ -14,10 +14,10 @@ use tracing::debug;
 
 use super::check::{Wish, check};
 use super::origin::{Origins, Verdict};
+use super::polling;
 use super::refusal::{Refusal, refuse_upgrade};
 use super::reply::{Answer, closing, status, unavailable};
 use super::upgrade::{self, ByteStream, Upgrade};
-use super::{PeerAddress, polling};
 use crate::Transport;
 use crate::engine::{Engine, Sender};
 use crate::handshake::Handshake;
@@ -108,8 +108,7 @@ pub(super) fn new_session(
     parts: &Parts,
     transport: Transport,
 ) -> Arc<Session> {
-    let address = parts.extensions.get::<PeerAddress>().map(|it| it.0);
-    let handshake = Handshake::new(&parts.uri, &parts.headers, address);
+    let handshake = Handshake::of(parts);
     Arc::new(Session::new(Arc::clone(engine), handshake, transport))
 }
 

@@ -7,6 +7,14 @@ pub(crate) fn value(query: &str, name: &str) -> Option<String> {
     pairs.find_map(|(key, value)| (decode(key) == name).then(|| decode(value)))
 }
 
+/// Every parameter, percent-decoded, in order.
+pub(crate) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
+    let pairs = query.split('&').filter(|it| !it.is_empty());
+    pairs
+        .map(|it| it.split_once('=').unwrap_or((it, "")))
+        .map(|(key, value)| (decode(key), decode(value)))
+}
+
 fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

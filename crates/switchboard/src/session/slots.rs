@@ -160,6 +160,10 @@ impl Slot {
                 }
             }
         }
+        if self.is_finished() {
+            // What the client asks for next may need the place.
+            self.stay = None;
+        }
     }
 
     fn farewell_handlers(&self, occasion: Lifecycle) -> Vec<EventListener> {

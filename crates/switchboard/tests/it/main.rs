@@ -20,6 +20,8 @@ mod http2;
 mod http2_attacks;
 mod http2_client;
 mod http2_plain;
+mod listening;
+mod namespaces;
 mod plain;
 mod plain_ending;
 mod polling;

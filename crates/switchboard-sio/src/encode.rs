@@ -51,6 +51,23 @@ pub fn connect_error(
     output.push(b'}');
 }
 
+/// A server refuses a client of an older revision, which takes what comes as the error itself:
+/// `4/chat,"message"`, or the data if there is any (as in JavaScript, `null`, `false`, `0` and an
+/// empty text are none).
+pub fn connect_error_v3(
+    namespace: &str,
+    message: &str,
+    data: Option<&RawValue>,
+    output: &mut Vec<u8>,
+) {
+    write_start(CONNECT_ERROR, namespace, output);
+    let is_none = |it: &RawValue| matches!(it.get(), "null" | "false" | "0" | "\"\"");
+    match data {
+        Some(data) if !is_none(data) => output.extend_from_slice(data.get().as_bytes()),
+        _ => write_string(message, output),
+    }
+}
+
 /// Either end leaves the namespace: `1/chat,`.
 pub fn disconnect(namespace: &str, output: &mut Vec<u8>) {
     write_start(DISCONNECT, namespace, output);

@@ -1,6 +1,5 @@
 //! Acknowledgements, in both directions.
 
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use serde::de::DeserializeOwned;
 use switchboard_sio::{Args, EncodeError, Payload};
 use tokio::sync::oneshot;
 
+use crate::broadcast::acks::BroadcastAck;
 use crate::error::AckError;
 use crate::socket::Socket;
 
@@ -50,15 +50,16 @@ impl Ack {
 #[must_use = "await it to get the acknowledgement"]
 #[derive(Debug)]
 pub struct EmitWithAck<T> {
-    waiting: Result<Waiting, AckError>,
+    waiting: Result<Waiting<T>, AckError>,
     timeout: Duration,
-    answer: PhantomData<fn() -> T>,
 }
 
 #[derive(Debug)]
-struct Waiting {
-    answer: oneshot::Receiver<Payload<'static>>,
-    place: Place,
+enum Waiting<T> {
+    /// The socket is one of ours.
+    Here(oneshot::Receiver<Payload<'static>>, Place),
+    /// The socket may be another server's.
+    Elsewhere(BroadcastAck<T>),
 }
 
 impl<T> EmitWithAck<T> {
@@ -66,8 +67,12 @@ impl<T> EmitWithAck<T> {
         sent: Result<(oneshot::Receiver<Payload<'static>>, Place), AckError>,
         timeout: Duration,
     ) -> Self {
-        let waiting = sent.map(|(answer, place)| Waiting { answer, place });
-        Self { waiting, timeout, answer: PhantomData }
+        Self { waiting: sent.map(|(answer, place)| Waiting::Here(answer, place)), timeout }
+    }
+
+    pub(crate) fn elsewhere(asked: BroadcastAck<T>) -> Self {
+        let timeout = asked.timeout();
+        Self { waiting: Ok(Waiting::Elsewhere(asked)), timeout }
     }
 
     /// How long to wait for the client.
@@ -79,7 +84,13 @@ impl<T> EmitWithAck<T> {
 
 impl<T: DeserializeOwned> EmitWithAck<T> {
     async fn answer(self) -> Result<T, AckError> {
-        let Waiting { answer, place } = self.waiting?;
+        let (answer, place) = match self.waiting? {
+            Waiting::Here(answer, place) => (answer, place),
+            Waiting::Elsewhere(asked) => {
+                let answer = tokio::time::timeout(self.timeout, asked.single()).await;
+                return answer.unwrap_or(Err(AckError::Timeout));
+            }
+        };
         let answer = tokio::time::timeout(self.timeout, answer).await;
         drop(place);
         match answer {

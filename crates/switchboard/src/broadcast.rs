@@ -1,15 +1,34 @@
 //! Broadcasts: one packet for many sockets.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `target.rs` | who is meant |
+//! | `acks.rs` | answers of many sockets to one event |
+//! | `remote.rs` | sockets as every server of a cluster sees them |
+//! | `shortcuts.rs` | the same methods on [`Namespace`](crate::Namespace) and [`Server`](crate::Server) |
 
-use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use switchboard_sio::{Args, EncodeError};
 
 use crate::Id;
+use crate::error::ClusterError;
+use crate::flags::Flags;
 use crate::namespace::NamespaceInner;
 use crate::outgoing::{To, Written};
 use crate::prepared::Prepared;
+use crate::rooms::names::{self, IntoRooms};
 use crate::socket::Socket;
+use acks::BroadcastAck;
+use remote::RemoteSocket;
+use target::Target;
+
+pub(crate) mod acks;
+pub(crate) mod remote;
+mod shortcuts;
+pub(crate) mod target;
 
 /// Chooses the sockets of a broadcast. Made by [`Namespace::to`](crate::Namespace::to),
 /// [`Socket::to`](crate::Socket::to) and their relatives.
@@ -23,37 +42,81 @@ use crate::socket::Socket;
 /// let io = Server::builder().build();
 /// io.of("/").on("news", async |socket: Socket, Data(text): Data<String>| {
 ///     // To two rooms, but not to the sender and not to those who muted it.
-///     socket.to("readers").to("editors").except("muted").emit("news", &text).ok();
+///     socket.to(["readers", "editors"]).except("muted").emit("news", &text).ok();
 /// });
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "a broadcast reaches nobody before `emit`"]
 pub struct Broadcast {
     namespace: Arc<NamespaceInner>,
-    rooms: Vec<Box<str>>,
-    except: Vec<Box<str>>,
-    sender: Option<Id>,
+    target: Target,
+    flags: Flags,
+    is_local: bool,
+    ack_timeout: Option<Duration>,
 }
 
 impl Broadcast {
     pub(crate) fn new(namespace: Arc<NamespaceInner>, sender: Option<Id>) -> Self {
-        Self { namespace, rooms: Vec::new(), except: Vec::new(), sender }
+        Self {
+            namespace,
+            target: Target { sender, ..Target::default() },
+            flags: Flags::default(),
+            is_local: false,
+            ack_timeout: None,
+        }
     }
 
-    /// Adds the members of `room`.
-    pub fn to(mut self, room: impl AsRef<str>) -> Self {
-        self.rooms.push(room.as_ref().into());
+    pub(crate) fn with_flags(self, flags: Flags, ack_timeout: Option<Duration>) -> Self {
+        Self { flags, ack_timeout, ..self }
+    }
+
+    /// Adds the members of the room, or of several.
+    pub fn to(mut self, rooms: impl IntoRooms) -> Self {
+        names::add(rooms, &mut self.target.rooms);
         self
     }
 
-    /// The same as [`to`](Self::to), which some find easier to read.
-    pub fn within(self, room: impl AsRef<str>) -> Self {
-        self.to(room)
+    /// The same as [`to`](Self::to), under its other official name.
+    pub fn in_(self, rooms: impl IntoRooms) -> Self {
+        self.to(rooms)
     }
 
-    /// Leaves out the members of `room`.
-    pub fn except(mut self, room: impl AsRef<str>) -> Self {
-        self.except.push(room.as_ref().into());
+    /// The same as [`to`](Self::to), which some find easier to read.
+    pub fn within(self, rooms: impl IntoRooms) -> Self {
+        self.to(rooms)
+    }
+
+    /// Leaves out the members of the room, or of several.
+    pub fn except(mut self, rooms: impl IntoRooms) -> Self {
+        names::add(rooms, &mut self.target.except);
+        self
+    }
+
+    /// What is emitted may be lost: a client gets it only if its connection can take it at once,
+    /// that is, if nothing else waits for it and, with long-polling, a poll is there. For values
+    /// that the next one makes worthless, such as positions. Under pressure these go first.
+    pub fn volatile(mut self) -> Self {
+        self.flags.is_volatile = true;
+        self
+    }
+
+    /// Whether what is emitted is compressed where the connection compresses. Default `true`;
+    /// `false` saves the work for data that is small or compressed already.
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.flags.compress = compress;
+        self
+    }
+
+    /// Only sockets of this server are meant, in a cluster of several.
+    pub fn local(mut self) -> Self {
+        self.is_local = true;
+        self
+    }
+
+    /// How long [`emit_with_ack`](Self::emit_with_ack) waits for the clients. Default: the
+    /// server's [`ack_timeout`](crate::ServerBuilder::ack_timeout).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.ack_timeout = Some(timeout);
         self
     }
 
@@ -63,88 +126,127 @@ impl Broadcast {
     ///
     /// [`EncodeError`] when the arguments cannot be written as JSON. Then nobody gets anything.
     pub fn emit<A: Args>(&self, event: &str, args: A) -> Result<(), EncodeError> {
-        if self.namespace.is_watched() {
-            let written = Written::new(args)?;
-            written.show(&self.namespace, event, To::Many(&self.sockets()));
-            return self.emit_unseen(event, written.args());
-        }
-        self.emit_unseen(event, args)
-    }
-
-    fn emit_unseen<A: Args>(&self, event: &str, args: A) -> Result<(), EncodeError> {
-        let encoding = self.namespace.encoding;
-        let packet = encoding.event(self.namespace.name(), None, event, args)?;
-        let prepared = Prepared::new(packet);
-        self.for_each(|socket| socket.session().outbox.push_shared(&prepared));
+        self.deliver(&self.prepare(event, None, args)?);
         Ok(())
     }
 
-    /// The chosen sockets of this node.
+    /// Sends the event `message`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`emit`](Self::emit).
+    pub fn send<A: Args>(&self, args: A) -> Result<(), EncodeError> {
+        self.emit("message", args)
+    }
+
+    /// Sends an event to all chosen sockets, and waits for the acknowledgement of each.
+    ///
+    /// The event is on its way before the first `.await`; everybody gets the same bytes.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use switchboard::{BroadcastAckError, Server};
+    ///
+    /// # async fn run(io: Server) {
+    /// let asked = io.to("voters").timeout(Duration::from_secs(5)).emit_with_ack::<bool>("vote", ());
+    /// match asked.await {
+    ///     Ok(votes) => println!("all {} have voted", votes.len()),
+    ///     Err(BroadcastAckError::Incomplete { answers, missing, .. }) => {
+    ///         println!("{} have voted, {} have not", answers.len(), missing.len());
+    ///     }
+    ///     Err(error) => println!("{error}"),
+    /// }
+    /// # }
+    /// ```
+    pub fn emit_with_ack<T: DeserializeOwned>(
+        &self,
+        event: &str,
+        args: impl Args,
+    ) -> BroadcastAck<T> {
+        let id = self.namespace.next_ack();
+        let packet = self.prepare(event, Some(id), args);
+        BroadcastAck::new(packet.map(|packet| self.gather(id, &packet)))
+    }
+
+    /// The chosen sockets of this server. Those of others: [`fetch_sockets`](Self::fetch_sockets).
     pub fn sockets(&self) -> Vec<Socket> {
-        let mut sockets = Vec::new();
-        self.for_each(|socket| sockets.push(socket.clone()));
-        sockets
+        self.target.sockets(&self.namespace)
     }
 
-    /// Disconnects the chosen sockets from this namespace.
-    pub fn disconnect(&self) {
-        // Collected first: a disconnect changes the rooms that are being walked.
-        self.sockets().iter().for_each(Socket::disconnect);
+    /// The chosen sockets of every server in the cluster.
+    ///
+    /// # Errors
+    ///
+    /// [`ClusterError`] when a server of the cluster does not answer within 5 s.
+    pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>, ClusterError> {
+        let sockets = self.sockets();
+        let snapshots = sockets.iter().map(Socket::snapshot);
+        Ok(snapshots.map(|it| RemoteSocket::new(&self.namespace, it)).collect())
     }
 
-    /// Puts the chosen sockets into `room`.
-    pub fn join(&self, room: impl AsRef<str>) {
-        self.sockets().iter().for_each(|socket| socket.join(room.as_ref()));
+    /// Puts the chosen sockets into a room, or several. One that has reached a limit (see
+    /// [`Socket::join`]) stays as it is.
+    pub fn sockets_join(&self, rooms: impl IntoRooms) {
+        self.namespace.sockets_join(&self.target, &names::boxed(rooms));
     }
 
-    /// Takes the chosen sockets out of `room`.
-    pub fn leave(&self, room: impl AsRef<str>) {
-        self.sockets().iter().for_each(|socket| socket.leave(room.as_ref()));
+    /// Takes the chosen sockets out of a room, or several.
+    pub fn sockets_leave(&self, rooms: impl IntoRooms) {
+        self.namespace.sockets_leave(&self.target, &names::boxed(rooms));
     }
 
-    fn for_each(&self, mut visit: impl FnMut(&Socket)) {
-        let mut seen = self.excluded();
-        let sender = self.sender;
-        match self.rooms.as_slice() {
-            [] => self.namespace.everybody().for_each(|socket| {
-                if sender != Some(socket.id()) && !seen.contains(&socket.id()) {
-                    visit(socket);
-                }
-            }),
-            // One room cannot hold a socket twice: nothing to remember.
-            [room] if seen.is_empty() => self.visit_room(room, |socket| {
-                if sender != Some(socket.id()) {
-                    visit(socket);
-                }
-            }),
-            rooms => {
-                for room in rooms {
-                    self.visit_room(room, |socket| {
-                        if sender != Some(socket.id()) && seen.insert(socket.id()) {
-                            visit(socket);
-                        }
-                    });
-                }
-            }
+    /// Disconnects the chosen sockets from this namespace; with `close`, ends their whole
+    /// connections.
+    pub fn disconnect_sockets(&self, close: bool) {
+        self.namespace.disconnect_sockets(&self.target, close);
+    }
+
+    /// Encodes an event, after whoever watches has seen it.
+    fn prepare(
+        &self,
+        event: &str,
+        id: Option<u64>,
+        args: impl Args,
+    ) -> Result<Prepared, EncodeError> {
+        let (namespace, name) = (&self.namespace, self.namespace.name());
+        let packet = if namespace.is_watched() {
+            let written = Written::new(args)?;
+            written.show(namespace, event, To::Many(&self.sockets()));
+            namespace.encoding.event(name, id, event, written.args())?
+        } else {
+            namespace.encoding.event(name, id, event, args)?
+        };
+        Ok(Prepared::new(packet, self.flags))
+    }
+
+    /// The one way by which every broadcast without an ack goes.
+    fn deliver(&self, packet: &Prepared) {
+        self.namespace.deliver(&self.target, packet);
+    }
+}
+
+impl NamespaceInner {
+    /// Hands a packet to the sockets of this server that are meant.
+    pub(crate) fn deliver(&self, target: &Target, packet: &Prepared) {
+        target.for_each(self, |socket| {
+            socket.session().outbox.push_shared(packet);
+        });
+    }
+
+    pub(crate) fn sockets_join(&self, target: &Target, rooms: &[Box<str>]) {
+        for socket in target.sockets(self) {
+            // A socket at its limit stays as it is, as documented.
+            socket.join(rooms).ok();
         }
     }
 
-    fn excluded(&self) -> HashSet<Id> {
-        let mut ids = HashSet::new();
-        for room in &self.except {
-            self.visit_room(room, |socket| {
-                ids.insert(socket.id());
-            });
-        }
-        ids
+    pub(crate) fn sockets_leave(&self, target: &Target, rooms: &[Box<str>]) {
+        target.sockets(self).iter().for_each(|socket| socket.leave(rooms));
     }
 
-    fn visit_room(&self, name: &str, mut visit: impl FnMut(&Socket)) {
-        if let Some(room) = self.namespace.rooms().find(name) {
-            room.for_each(&mut visit);
-        }
-        if let Some(socket) = Id::parse(name).and_then(|id| self.namespace.socket(id)) {
-            visit(&socket);
+    pub(crate) fn disconnect_sockets(&self, target: &Target, close: bool) {
+        for socket in target.sockets(self) {
+            if close { socket.close() } else { socket.disconnect() }
         }
     }
 }

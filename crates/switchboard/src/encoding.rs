@@ -67,6 +67,25 @@ impl Encoding {
         Encoded { text, attachments: Vec::new() }
     }
 
+    /// A client of Engine.IO 3 is let in, which knows its id without being told.
+    pub(crate) fn connect_v3(self, namespace: &str) -> Encoded {
+        let mut text = start();
+        encode::connect_request(namespace, None, &mut text);
+        Encoded { text, attachments: Vec::new() }
+    }
+
+    /// A client of Engine.IO 3 is refused.
+    pub(crate) fn connect_error_v3(
+        self,
+        namespace: &str,
+        message: &str,
+        data: Option<&RawValue>,
+    ) -> Encoded {
+        let mut text = start();
+        encode::connect_error_v3(namespace, message, data, &mut text);
+        Encoded { text, attachments: Vec::new() }
+    }
+
     /// A client is put out.
     pub(crate) fn disconnect(self, namespace: &str) -> Encoded {
         let mut text = start();

@@ -18,6 +18,8 @@ pub enum AckError {
     Disconnected,
     /// More acks wait on this socket than the limit allows (10,000).
     TooManyPending,
+    /// The event was volatile, and was dropped because the client could not take it at once.
+    NotSent,
     /// The event could not be encoded.
     Encode(EncodeError),
     /// The answer is not of the expected type.
@@ -30,6 +32,7 @@ impl fmt::Display for AckError {
             Self::Timeout => f.write_str("the client did not acknowledge in time"),
             Self::Disconnected => f.write_str("the socket was disconnected before it acknowledged"),
             Self::TooManyPending => f.write_str("too many acks are pending on this socket"),
+            Self::NotSent => f.write_str("the volatile event was dropped"),
             Self::Encode(error) => write!(f, "could not encode the event: {error}"),
             Self::Decode(error) => write!(f, "the acknowledgement is of another type: {error}"),
         }
@@ -45,6 +48,63 @@ impl std::error::Error for AckError {
         }
     }
 }
+
+/// Why the servers of a cluster did not all answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClusterError {
+    /// Some servers did not answer in time.
+    #[non_exhaustive]
+    Timeout {
+        /// How many did not.
+        servers_missing: usize,
+    },
+}
+
+impl fmt::Display for ClusterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout { servers_missing } => {
+                write!(f, "{servers_missing} servers of the cluster did not answer in time")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ClusterError {}
+
+/// Why a socket could not join a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// The socket is in as many rooms as the server allows.
+    #[non_exhaustive]
+    TooManyRooms {
+        /// The limit: [`rooms_per_socket_max`](crate::ServerBuilder::rooms_per_socket_max).
+        rooms_max: usize,
+    },
+    /// The room's name is longer than the server allows.
+    #[non_exhaustive]
+    NameTooLong {
+        /// The limit: [`room_name_bytes_max`](crate::ServerBuilder::room_name_bytes_max).
+        bytes_max: usize,
+    },
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooManyRooms { rooms_max } => {
+                write!(f, "the socket is in {rooms_max} rooms already, which is the limit")
+            }
+            Self::NameTooLong { bytes_max } => {
+                write!(f, "the name of the room has more than {bytes_max} bytes")
+            }
+        }
+    }
+}
+
+impl std::error::Error for JoinError {}
 
 /// A middleware's refusal: what the client gets in its `connect_error` event.
 ///

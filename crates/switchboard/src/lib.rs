@@ -2,7 +2,8 @@
 //! clients, on tokio and hyper.
 //!
 //! It does not bring an adapter for several nodes: that comes with later releases.
-//! It speaks Engine.IO 4 and Socket.IO 5, as clients of versions 3 and 4 do.
+//! It speaks Engine.IO 4 and Socket.IO 5, as clients of versions 3 and 4 do, and if it is told to
+//! ([`ServerBuilder::allow_eio3`]) what older clients speak.
 //!
 //! | start here | for |
 //! |---|---|
@@ -27,7 +28,7 @@
 //! async fn main() -> std::io::Result<()> {
 //!     let io = Server::builder().build();
 //!     io.on("connection", async |socket: Socket| {
-//!         socket.join("lobby");
+//!         socket.join("lobby").ok();
 //!         socket.to("lobby").emit("joined", &socket.id()).ok();
 //!     });
 //!     io.of("/").on("message", async |socket: Socket, Data(text): Data<String>, ack: Ack| {
@@ -42,10 +43,12 @@
 mod ack;
 mod broadcast;
 mod chunks;
+mod dialect;
 mod encoding;
 mod error;
 mod extract;
 mod families;
+mod flags;
 mod handler;
 mod handshake;
 mod http;
@@ -76,7 +79,12 @@ pub use crate::http::tls;
 pub use crate::http::{NotFound, PeerAddress, Serve, serve, serve_with};
 pub use ack::{Ack, EmitWithAck};
 pub use broadcast::Broadcast;
-pub use error::{AckError, ArgsError, ConnectError, DisconnectReason, EncodeError, EventError};
+pub use broadcast::acks::{BroadcastAck, BroadcastAckError, BroadcastAnswers};
+pub use broadcast::remote::RemoteSocket;
+pub use error::{
+    AckError, ArgsError, ClusterError, ConnectError, DisconnectReason, EncodeError, EventError,
+    JoinError,
+};
 pub use extract::{
     Args, Auth, Context, Data, DisconnectDescription, EventName, FromContext, Rejection, Rooms,
     State, TryData,
@@ -88,7 +96,9 @@ pub use listeners::HandlerId;
 pub use namespace::Namespace;
 pub use namespace::dynamic::{ParentBroadcast, ParentNamespace};
 pub use outgoing::Outgoing;
+pub use rooms::events::RoomEvent;
+pub use rooms::names::IntoRooms;
 pub use server::{Server, ServerBuilder};
-pub use socket::Socket;
+pub use socket::{Emitter, Socket};
 pub use switchboard_sio::{Args as EmitArgs, Binary, Payload, RawArgs};
 pub use transport::Transport;

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
-
-use switchboard_sio::{Args, EncodeError};
+use std::time::Duration;
 
 use crate::Id;
 use crate::broadcast::Broadcast;
@@ -17,6 +16,7 @@ use crate::listeners::{
 };
 use crate::outgoing::Watcher;
 use crate::registration::registration;
+use crate::rooms::events::RoomEvent;
 use crate::rooms::{Membership, Room, Rooms};
 use crate::socket::Socket;
 use crate::state::StateMap;
@@ -53,7 +53,9 @@ impl Namespace {
     ///
     /// let io = Server::builder().build();
     /// let chat = io.of("/chat");
-    /// chat.on("connection", async |socket: Socket| socket.join("lobby"));
+    /// chat.on("connection", async |socket: Socket| {
+    ///     socket.join("lobby").ok();
+    /// });
     /// chat.on("say", async |socket: Socket, Data(text): Data<String>, ack: Ack| {
     ///     socket.to("lobby").emit("said", &text).ok();
     ///     ack.send(&"ok").ok();
@@ -120,23 +122,25 @@ impl Namespace {
         self.change(|_owner, listeners| listeners.add_check(check));
     }
 
-    /// Sends an event to every socket of the namespace.
+    /// Calls `listener` for whatever happens to the rooms of this server: they begin with their
+    /// first member and end with their last. The rooms that sockets' ids are do not count.
     ///
-    /// # Errors
+    /// Events of one socket come in their order, those of several may come at the same time from
+    /// several threads. The listener runs inside whatever joins and leaves: let it be quick. Costs
+    /// nothing where nobody listens.
     ///
-    /// [`EncodeError`] when the arguments cannot be written as JSON.
-    pub fn emit<A: Args>(&self, event: &str, args: A) -> Result<(), EncodeError> {
-        self.broadcast().emit(event, args)
-    }
-
-    /// A broadcast to the members of `room`.
-    pub fn to(&self, room: impl AsRef<str>) -> Broadcast {
-        self.broadcast().to(room)
-    }
-
-    /// A broadcast to everybody but the members of `room`.
-    pub fn except(&self, room: impl AsRef<str>) -> Broadcast {
-        self.broadcast().except(room)
+    /// ```
+    /// use switchboard::{RoomEvent, Server};
+    ///
+    /// let io = Server::builder().build();
+    /// io.of("/").on_room_event(|event| match event {
+    ///     RoomEvent::Create { room, .. } => println!("{room} begins"),
+    ///     RoomEvent::Delete { room, .. } => println!("{room} is over"),
+    ///     _ => (),
+    /// });
+    /// ```
+    pub fn on_room_event(&self, listener: impl Fn(&RoomEvent) + Send + Sync + 'static) {
+        self.0.rooms.listeners().add(Arc::new(listener));
     }
 
     /// A broadcast to the whole namespace.
@@ -146,7 +150,7 @@ impl Namespace {
 
     /// The connected socket of that id.
     pub fn socket(&self, id: impl AsRef<str>) -> Option<Socket> {
-        self.0.socket(Id::parse(id.as_ref())?)
+        self.0.socket(self.0.parse_id(id.as_ref())?)
     }
 
     /// Every connected socket.
@@ -193,10 +197,16 @@ pub(crate) struct NamespaceInner {
     everybody: Arc<Room>,
     rooms: Rooms,
     next_ack: AtomicU64,
+    ack_timeout: Duration,
 }
 
 impl NamespaceInner {
-    pub(crate) fn new(name: &str, state: Arc<StateMap>, encoding: Encoding) -> Self {
+    pub(crate) fn new(
+        name: &str,
+        state: Arc<StateMap>,
+        encoding: Encoding,
+        ack_timeout: Duration,
+    ) -> Self {
         Self {
             name: name.into(),
             registry: Registry::default(),
@@ -207,6 +217,7 @@ impl NamespaceInner {
             everybody: Arc::new(Room::new("")),
             rooms: Rooms::new(),
             next_ack: AtomicU64::new(0),
+            ack_timeout,
         }
     }
 
@@ -226,6 +237,13 @@ impl NamespaceInner {
 
     pub(crate) fn everybody(&self) -> &Room {
         &self.everybody
+    }
+
+    /// The id that `text` spells. For some clients it begins with the namespace; see
+    /// [`Socket::displayed_id`].
+    pub(crate) fn parse_id(&self, text: &str) -> Option<Id> {
+        let id = text.strip_prefix(self.name()).and_then(|it| it.strip_prefix('#'));
+        Id::parse(id.unwrap_or(text))
     }
 
     pub(crate) fn socket(&self, id: Id) -> Option<Socket> {
@@ -256,6 +274,11 @@ impl NamespaceInner {
     /// One counter for all sockets, as in the official server.
     pub(crate) fn next_ack(&self) -> u64 {
         self.next_ack.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// How long an ack is waited for if nobody says otherwise.
+    pub(crate) fn ack_timeout(&self) -> Duration {
+        self.ack_timeout
     }
 
     /// The checks that a new socket passes: those of the family come first.

@@ -8,9 +8,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicIsize, Ordering};
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
 use crate::encoding::Encoding;
-use crate::engine::Engine;
+use crate::engine::{Config, Engine};
 use crate::handler::HandlerFuture;
 use crate::namespace::dynamic::{Child, Family};
 use crate::namespace::{Namespace, NamespaceInner};
@@ -29,6 +30,7 @@ pub(crate) struct Namespaces {
     /// About how many children nobody stays in: whether looking for them is worth it.
     idle: AtomicIsize,
     encoding: Encoding,
+    ack_timeout: Duration,
     state: Arc<StateMap>,
 }
 
@@ -66,8 +68,10 @@ pub(crate) enum Admission {
 pub(crate) type Asked = Result<(Arc<NamespaceInner>, Option<Box<Stay>>), &'static str>;
 
 impl Namespaces {
-    pub(crate) fn new(encoding: Encoding, state: StateMap, options: ChildOptions) -> Self {
+    pub(crate) fn new(config: &Config, state: StateMap) -> Self {
+        let Config { encoding, ack_timeout, children: options, .. } = *config;
         Self {
+            ack_timeout,
             table: RwLock::default(),
             families: RwLock::default(),
             announcers: RwLock::default(),
@@ -131,7 +135,7 @@ impl Namespaces {
 
     /// A namespace that is in no table: what a client's socket is in while somebody is asked.
     pub(crate) fn unlisted(&self, name: &str) -> NamespaceInner {
-        NamespaceInner::new(name, Arc::clone(&self.state), self.encoding)
+        NamespaceInner::new(name, Arc::clone(&self.state), self.encoding, self.ack_timeout)
     }
 
     /// Drops all handlers, which may hold the server that holds them. For after the end.
@@ -180,7 +184,8 @@ impl Namespaces {
         name: &str,
         family: Option<Arc<Family>>,
     ) -> Arc<NamespaceInner> {
-        let namespace = NamespaceInner::new(name, Arc::clone(&self.state), self.encoding);
+        let namespace =
+            NamespaceInner::new(name, Arc::clone(&self.state), self.encoding, self.ack_timeout);
         let namespace = match family {
             None => Arc::new(namespace),
             Some(family) => {

@@ -16,8 +16,10 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use crate::chunks::{Chunk, Chunks};
+use crate::dialect::Dialect;
 use crate::encoding::Encoded;
-use crate::prepared::{Prepared, encode_frames};
+use crate::flags::Flags;
+use crate::prepared::Prepared;
 use crate::sync::lock;
 
 /// Above this many waiting bytes a connection is congested.
@@ -45,6 +47,7 @@ struct Inner<C> {
     /// Bytes pushed and not yet written, the ones that the task holds included.
     bytes: usize,
     phase: Phase,
+    dialect: Dialect,
     waker: Option<Waker>,
     /// Rarely any, so they stand apart.
     #[expect(clippy::box_collection, reason = "an idle connection should be small")]
@@ -52,6 +55,10 @@ struct Inner<C> {
     ready: Option<Arc<Notify>>,
     /// The task is gone.
     is_retired: bool,
+    /// A poll waits for packets.
+    is_polled: bool,
+    /// Some packet that waits for a poll wants to be compressed.
+    compress: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -97,24 +104,27 @@ impl Packet {
 
 impl<C> Outbox<C> {
     /// An outbox for a connection that is a WebSocket.
-    pub(crate) fn websocket() -> Self {
-        Self::new(Queue::WebSocket(Chunks::default()))
+    pub(crate) fn websocket(dialect: Dialect) -> Self {
+        Self::new(Queue::WebSocket(Chunks::default()), dialect)
     }
 
     /// An outbox for a connection that begins with long-polling.
-    pub(crate) fn polling() -> Self {
-        Self::new(Queue::Polling(VecDeque::new()))
+    pub(crate) fn polling(dialect: Dialect) -> Self {
+        Self::new(Queue::Polling(VecDeque::new()), dialect)
     }
 
-    fn new(queue: Queue) -> Self {
+    fn new(queue: Queue, dialect: Dialect) -> Self {
         let inner = Inner {
             queue,
             bytes: 0,
             phase: Phase::Idle,
+            dialect,
             waker: None,
             commands: None,
             ready: None,
             is_retired: false,
+            is_polled: false,
+            compress: false,
         };
         Self { inner: Mutex::new(inner) }
     }
@@ -124,30 +134,39 @@ impl<C: Overflow> Outbox<C> {
     /// Queues one packet for this connection alone. `text` begins with its Engine.IO digit, or is
     /// empty: then the packet is binary.
     pub(crate) fn push(&self, text: &[u8], attachments: &[Bytes]) {
-        self.push_with(|queue| match queue {
+        self.push_own(text, attachments, Flags::default());
+    }
+
+    /// Queues one Socket.IO packet for this connection alone.
+    pub(crate) fn push_packet(&self, packet: &Encoded) {
+        self.push_packet_with(packet, Flags::default());
+    }
+
+    /// Queues one Socket.IO packet for this connection alone. `false` when it was dropped.
+    pub(crate) fn push_packet_with(&self, packet: &Encoded, flags: Flags) -> bool {
+        self.push_own(&packet.text, &packet.attachments, flags)
+    }
+
+    /// Queues a packet whose bytes many connections share. `false` when it was dropped.
+    pub(crate) fn push_shared(&self, prepared: &Prepared) -> bool {
+        self.push_in_dialect(prepared.flags(), |queue, dialect| match queue {
+            Queue::WebSocket(chunks) => push_shared(chunks, prepared.frames(dialect).clone()),
+            Queue::Polling(packets) => {
+                push_packets(prepared.text().clone(), prepared.attachments(), packets)
+            }
+        })
+    }
+
+    fn push_own(&self, text: &[u8], attachments: &[Bytes], flags: Flags) -> bool {
+        self.push_in_dialect(flags, |queue, dialect| match queue {
             Queue::WebSocket(chunks) => {
-                chunks.append_with(|frames| encode_frames(text, attachments, frames))
+                chunks.append_with(|frames| dialect.encode_frames(text, attachments, frames))
             }
             Queue::Polling(packets) => {
                 let text = Bytes::copy_from_slice(text);
                 push_packets(text, attachments, packets)
             }
-        });
-    }
-
-    /// Queues one Socket.IO packet for this connection alone.
-    pub(crate) fn push_packet(&self, packet: &Encoded) {
-        self.push(&packet.text, &packet.attachments);
-    }
-
-    /// Queues a packet whose bytes many connections share.
-    pub(crate) fn push_shared(&self, prepared: &Prepared) {
-        self.push_with(|queue| match queue {
-            Queue::WebSocket(chunks) => push_shared(chunks, prepared.frames().clone()),
-            Queue::Polling(packets) => {
-                push_packets(prepared.text().clone(), prepared.attachments(), packets)
-            }
-        });
+        })
     }
 
     /// Queues what `write` writes: whole frames. Only for WebSockets. `false` when nothing may be
@@ -200,13 +219,23 @@ impl<C: Overflow> Outbox<C> {
     }
 
     fn push_with(&self, push: impl FnOnce(&mut Queue) -> usize) -> bool {
+        self.push_in_dialect(Flags::default(), |queue, _| push(queue))
+    }
+
+    fn push_in_dialect(
+        &self,
+        flags: Flags,
+        push: impl FnOnce(&mut Queue, Dialect) -> usize,
+    ) -> bool {
         let waker = {
             let mut inner = lock(&self.inner);
-            if inner.phase == Phase::Closed {
+            if inner.phase == Phase::Closed || (flags.is_volatile && !inner.is_writable()) {
                 return false;
             }
+            inner.compress |= flags.compress;
             let was_empty = inner.bytes == 0;
-            let len = push(&mut inner.queue);
+            let dialect = inner.dialect;
+            let len = push(&mut inner.queue, dialect);
             inner.bytes += len;
             if HARD_BYTES < inner.bytes && !was_empty {
                 inner.commands.get_or_insert_default().push(C::slow_consumer());
@@ -295,8 +324,23 @@ impl<C: Overflow> Outbox<C> {
             taken.extend(queue.pop_front());
         }
         let written: usize = taken.iter().map(Packet::len).sum();
+        let is_empty = queue.is_empty();
         inner.written(written);
+        inner.is_polled = false;
+        inner.compress &= !is_empty;
         taken
+    }
+
+    /// Whether a packet that waits for a poll wants to be compressed. Asked before
+    /// [`take_packets`](Self::take_packets).
+    #[allow(dead_code, reason = "HTTP compression asks")]
+    pub(crate) fn wants_compression(&self) -> bool {
+        lock(&self.inner).compress
+    }
+
+    /// A poll waits for packets from now on, or no longer does.
+    pub(crate) fn set_polled(&self, is_polled: bool) {
+        lock(&self.inner).is_polled = is_polled;
     }
 
     /// Whether a poll would get something.
@@ -305,18 +349,18 @@ impl<C: Overflow> Outbox<C> {
     }
 
     /// Turns a polling queue into frames: the WebSocket has taken over.
-    pub(crate) fn upgrade(&self) {
+    pub(crate) fn upgrade(&self, is_base64: bool) {
         let mut inner = lock(&self.inner);
+        inner.dialect.is_base64 = is_base64;
+        let dialect = inner.dialect;
         let Queue::Polling(packets) = &mut inner.queue else { return };
         let packets = std::mem::take(packets);
         let mut chunks = Chunks::default();
         inner.bytes = chunks.append_with(|frames| {
             for packet in packets {
                 match packet {
-                    Packet::Text(text) => encode_frames(&text, &[], frames),
-                    Packet::Binary(data) => {
-                        switchboard_ws::encode(switchboard_ws::Message::Binary(&data), frames);
-                    }
+                    Packet::Text(text) => dialect.encode_frames(&text, &[], frames),
+                    Packet::Binary(data) => dialect.encode_binary_frame(&data, frames),
                 }
             }
         });
@@ -403,6 +447,11 @@ impl<C: Overflow> Outbox<C> {
 }
 
 impl<C> Inner<C> {
+    /// Whether a packet would leave at once: nothing is under way, and a poll waits for it.
+    fn is_writable(&self) -> bool {
+        self.bytes == 0 && (self.is_polled || matches!(self.queue, Queue::WebSocket(_)))
+    }
+
     fn wake_up(&mut self) -> Option<Waker> {
         match self.phase {
             Phase::Awake => None,

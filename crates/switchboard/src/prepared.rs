@@ -2,14 +2,16 @@
 //!
 //! Server frames are unmasked, so the whole WebSocket frame, header included, is the same for
 //! every recipient. It is made when the first WebSocket asks for it; polling clients share the
-//! packet's text.
+//! packet's text. Attachments look different to clients of Engine.IO 3 and to those that read no
+//! bytes: their frames are made apart, once as well.
 
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use switchboard_ws::{FrameHeader, Opcode};
 
+use crate::dialect::Dialect;
 use crate::encoding::Encoded;
+use crate::flags::Flags;
 
 /// One Socket.IO packet, ready for every transport.
 #[derive(Debug)]
@@ -17,12 +19,20 @@ pub(crate) struct Prepared {
     text: Bytes,
     attachments: Vec<Bytes>,
     frames: OnceLock<Bytes>,
+    /// For clients of other dialects; see [`Dialect::rare_frames`].
+    rare: OnceLock<Box<[OnceLock<Bytes>; 3]>>,
+    flags: Flags,
 }
 
 impl Prepared {
-    pub(crate) fn new(packet: Encoded) -> Self {
+    pub(crate) fn new(packet: Encoded, flags: Flags) -> Self {
         let Encoded { text, attachments } = packet;
-        Self { text: text.into(), attachments, frames: OnceLock::new() }
+        let (frames, rare) = (OnceLock::new(), OnceLock::new());
+        Self { text: text.into(), attachments, frames, rare, flags }
+    }
+
+    pub(crate) fn flags(&self) -> Flags {
+        self.flags
     }
 
     /// The Engine.IO text packet, with its leading `4`; empty if there is none.
@@ -36,33 +46,17 @@ impl Prepared {
     }
 
     /// All of the packet as WebSocket frames.
-    pub(crate) fn frames(&self) -> &Bytes {
-        self.frames.get_or_init(|| {
+    pub(crate) fn frames(&self, dialect: Dialect) -> &Bytes {
+        let frames = match dialect.rare_frames() {
+            Some(at) if !self.attachments.is_empty() => {
+                self.rare.get_or_init(Box::default).get(at).unwrap_or(&self.frames)
+            }
+            _ => &self.frames,
+        };
+        frames.get_or_init(|| {
             let mut frames = Vec::new();
-            encode_frames(&self.text, &self.attachments, &mut frames);
+            dialect.encode_frames(&self.text, &self.attachments, &mut frames);
             frames.into()
         })
     }
 }
-
-/// Appends the frames of one packet: its text, then its attachments.
-pub(crate) fn encode_frames(text: &[u8], attachments: &[Bytes], output: &mut Vec<u8>) {
-    let attached: usize = attachments.iter().map(|it| it.len() + FRAME_HEADER_MAX).sum();
-    output.reserve(text.len() + FRAME_HEADER_MAX + attached);
-    if !text.is_empty() {
-        encode_text_frame(text, output);
-    }
-    for attachment in attachments {
-        switchboard_ws::encode(switchboard_ws::Message::Binary(attachment), output);
-    }
-}
-
-/// Appends one text frame. `text` is UTF-8, because we have encoded it ourselves.
-pub(crate) fn encode_text_frame(text: &[u8], output: &mut Vec<u8>) {
-    let payload_len = text.len() as u64;
-    let opcode = Opcode::Text;
-    FrameHeader { fin: true, rsv1: false, opcode, mask: None, payload_len }.encode(output);
-    output.extend_from_slice(text);
-}
-
-const FRAME_HEADER_MAX: usize = 10;

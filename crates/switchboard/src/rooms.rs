@@ -11,50 +11,69 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
+use crate::error::JoinError;
 use crate::socket::Socket;
 use crate::sync::{lock, read, write};
+use events::Listeners;
+
+pub(crate) mod events;
+pub(crate) mod names;
 
 /// The rooms of one namespace.
 #[derive(Debug)]
 pub(crate) struct Rooms {
     hasher: RandomState,
     shards: [RwLock<HashMap<Arc<str>, Arc<Room>>>; SHARDS],
+    listeners: Listeners,
 }
 
 impl Rooms {
     pub(crate) fn new() -> Self {
-        Self { hasher: RandomState::new(), shards: Default::default() }
+        Self {
+            hasher: RandomState::new(),
+            shards: Default::default(),
+            listeners: Listeners::default(),
+        }
     }
 
-    /// Adds `socket` to the room of that name, which begins to exist if it did not.
-    pub(crate) fn join(&self, name: &str, socket: &Socket) -> Membership {
+    pub(crate) fn listeners(&self) -> &Listeners {
+        &self.listeners
+    }
+
+    /// Adds `socket` to the room of that name, which begins to exist if it did not: then `true`.
+    pub(crate) fn join(&self, name: &str, socket: &Socket) -> (Membership, bool) {
         let shard = self.shard(name);
         // Members are added under the shard's lock: an empty room is removed under the same lock,
         // so nobody can join a room that is just going away.
         if let Some(room) = read(shard).get(name) {
-            return room.add(socket);
+            return (room.add(socket), false);
         }
         let mut shard = write(shard);
         if let Some(room) = shard.get(name) {
-            return room.add(socket);
+            return (room.add(socket), false);
         }
         let room = Arc::new(Room::new(name));
         let membership = room.add(socket);
         shard.insert(Arc::clone(&room.name), room);
-        membership
+        (membership, true)
     }
 
-    /// Ends a membership; the last one ends the room.
-    pub(crate) fn leave(&self, membership: &Membership, socket: &Socket) {
+    /// Ends a membership; the last one ends the room: then `true`.
+    pub(crate) fn leave(&self, membership: &Membership, socket: &Socket) -> bool {
         let room = &membership.room;
         if !room.remove(&membership.chunk, socket) {
-            return;
+            return false;
         }
         let mut shard = write(self.shard(&room.name));
         let is_ours = shard.get(&room.name).is_some_and(|it| Arc::ptr_eq(it, room));
-        if is_ours && room.members.load(Ordering::SeqCst) == 0 {
+        let is_over = is_ours && room.members.load(Ordering::SeqCst) == 0;
+        if is_over {
             shard.remove(&room.name);
+            if shard.len() < shard.capacity() / 4 {
+                shard.shrink_to_fit();
+            }
         }
+        is_over
     }
 
     /// The room of that name, if anybody is in it.
@@ -176,5 +195,35 @@ impl Membership {
     }
 }
 
+/// What a socket may join.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RoomLimits {
+    pub(crate) rooms_per_socket_max: usize,
+    pub(crate) name_bytes_max: usize,
+}
+
+impl Default for RoomLimits {
+    fn default() -> Self {
+        Self { rooms_per_socket_max: ROOMS_PER_SOCKET_MAX, name_bytes_max: NAME_BYTES_MAX }
+    }
+}
+
+impl RoomLimits {
+    /// Whether a socket that is in `joined` rooms may join another one of that name.
+    pub(crate) fn check(&self, name: &str, joined: usize) -> Result<(), JoinError> {
+        if self.name_bytes_max < name.len() {
+            return Err(JoinError::NameTooLong { bytes_max: self.name_bytes_max });
+        }
+        if self.rooms_per_socket_max <= joined {
+            return Err(JoinError::TooManyRooms { rooms_max: self.rooms_per_socket_max });
+        }
+        Ok(())
+    }
+}
+
+/// Rooms that one socket may be in, unless the builder says otherwise.
+const ROOMS_PER_SOCKET_MAX: usize = 128;
+/// Bytes of a room's name, unless the builder says otherwise.
+const NAME_BYTES_MAX: usize = 255;
 const CHUNK_MEMBERS: usize = 256;
 const SHARDS: usize = 16;

@@ -5,7 +5,6 @@ use std::time::Duration;
 use std::sync::Arc;
 use switchboard_eio as eio;
 use switchboard_sio as sio;
-use switchboard_sio::{Args, EncodeError};
 use switchboard_ws as ws;
 
 use crate::broadcast::Broadcast;
@@ -18,6 +17,7 @@ use crate::http::service::{Layer, Service};
 use crate::listeners::HandlerId;
 use crate::namespace::Namespace;
 use crate::namespaces::ChildOptions;
+use crate::rooms::RoomLimits;
 use crate::socket::Socket;
 use crate::state::StateMap;
 use crate::wheel::LONGEST;
@@ -29,7 +29,9 @@ use crate::wheel::LONGEST;
 ///
 /// # async fn run() -> std::io::Result<()> {
 /// let io = Server::builder().build();
-/// io.on("connection", async |socket: Socket| socket.join("lobby"));
+/// io.on("connection", async |socket: Socket| {
+///     socket.join("lobby").ok();
+/// });
 /// io.of("/").on("message", async |socket: Socket, Data(text): Data<String>, ack: Ack| {
 ///     socket.to("lobby").emit("message", &text).ok();
 ///     ack.send(&"ok").ok();
@@ -78,23 +80,9 @@ impl Server {
         self.of("/").middleware(check);
     }
 
-    /// Sends an event to every socket of the default namespace.
-    ///
-    /// # Errors
-    ///
-    /// [`EncodeError`] when the arguments cannot be written as JSON.
-    pub fn emit<A: Args>(&self, event: &str, args: A) -> Result<(), EncodeError> {
-        self.of("/").emit(event, args)
-    }
-
-    /// A broadcast to the members of `room` in the default namespace.
-    pub fn to(&self, room: impl AsRef<str>) -> Broadcast {
-        self.of("/").to(room)
-    }
-
-    /// A broadcast to everybody in the default namespace but the members of `room`.
-    pub fn except(&self, room: impl AsRef<str>) -> Broadcast {
-        self.of("/").except(room)
+    /// A broadcast to the whole default namespace.
+    pub fn broadcast(&self) -> Broadcast {
+        self.of("/").broadcast()
     }
 
     /// The connected sockets of the default namespace.
@@ -143,8 +131,10 @@ pub struct ServerBuilder {
     max_payload: Option<usize>,
     connect_timeout: Option<Duration>,
     ack_timeout: Option<Duration>,
+    allow_eio3: bool,
     origins: Origins,
     children: ChildOptions,
+    rooms: RoomLimits,
     state: StateMap,
     pub(crate) initial_packet: Option<engine::Message>,
     pub(crate) keeps_requests: bool,
@@ -216,6 +206,39 @@ impl ServerBuilder {
         self
     }
 
+    /// Whether clients of Engine.IO 3 may connect: Socket.IO up to 2, such as `socket.io-client` 2.
+    /// Default no, as in the official server. It costs others nothing.
+    ///
+    /// Such clients take the id of their session for their `socket.id`. Whoever knows the former
+    /// can read and write for the session while it is polling, so with this option **do not show
+    /// the id of such a socket to other clients**. (Newer clients have an id for each purpose.) See
+    /// [`Socket::displayed_id`] for its form in other namespaces than `/`.
+    ///
+    /// Their handshake for `/` has no `auth`; for other namespaces `auth` is the query behind the
+    /// name, `io("/chat?token=1")`.
+    ///
+    /// ```
+    /// let io = switchboard::Server::builder().allow_eio3(true).build();
+    /// ```
+    pub fn allow_eio3(mut self, allow: bool) -> Self {
+        self.allow_eio3 = allow;
+        self
+    }
+
+    /// How many rooms a socket may be in, its own id not counted. Default 128; the official server
+    /// has no limit. Bounds what a client costs where the application lets it choose rooms: about
+    /// 200 bytes for each.
+    pub fn rooms_per_socket_max(mut self, rooms: usize) -> Self {
+        self.rooms.rooms_per_socket_max = rooms;
+        self
+    }
+
+    /// How long the name of a room may be, in bytes. Default 255; the official server has no limit.
+    pub fn room_name_bytes_max(mut self, bytes: usize) -> Self {
+        self.rooms.name_bytes_max = bytes;
+        self
+    }
+
     /// Lets pages of another origin connect, such as `https://app.example.com`. By default only
     /// pages of the server's own origin may; programs that send no `Origin` always may.
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
@@ -259,9 +282,11 @@ impl ServerBuilder {
             ack_timeout: self.ack_timeout.unwrap_or(Duration::from_secs(30)),
             eio: self.eio,
             sio: sio::Limits::default(),
+            allow_eio3: self.allow_eio3,
             encoding: Encoding::default(),
             ws,
             origins: self.origins,
+            rooms: self.rooms,
             initial_packet: self.initial_packet,
             keeps_requests: self.keeps_requests,
             raw,

@@ -1,5 +1,13 @@
 //! Sockets: one client in one namespace.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `emitter.rs` | what a socket sends |
+//! | `acks.rs` | the answers that it waits for |
+//! | `rooms.rs` | the rooms that it is in |
+//! | `listening.rs` | the handlers that it has of its own |
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,24 +16,24 @@ use std::sync::{Arc, Mutex};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use switchboard_sio::{Args, EncodeError, Payload};
-use tokio::sync::oneshot;
 
-use crate::ack::{EmitWithAck, Place};
-use crate::broadcast::Broadcast;
-use crate::encoding::{Encoded, Encoding};
-use crate::error::AckError;
+use crate::encoding::Encoding;
 use crate::handshake::Handshake;
 use crate::listeners::Listeners;
 use crate::namespace::NamespaceInner;
-use crate::outgoing::{To, Written};
 use crate::rooms::Membership;
 use crate::session::{Command, Session};
 use crate::state::StateMap;
 use crate::sync::lock;
 use crate::{Id, Transport};
+use acks::Waiter;
 
+mod acks;
+mod emitter;
 mod listening;
+mod rooms;
+
+pub use emitter::Emitter;
 
 /// One client in one namespace. Cheap to clone; clones are the same socket.
 ///
@@ -36,8 +44,10 @@ pub struct Socket(Arc<SocketInner>);
 impl Socket {
     /// A socket of a client that joins with this `auth` payload.
     pub(crate) fn new(namespace: Arc<NamespaceInner>, session: Arc<Session>, auth: &str) -> Self {
+        // Clients of Engine.IO 3 take the session's id for the socket's; see `displayed_id`.
+        let id = if session.dialect.is_v3() { session.sid } else { Id::random() };
         Self(Arc::new(SocketInner {
-            id: Id::random(),
+            id,
             handshake: session.handshake.with_auth(auth),
             namespace,
             session,
@@ -51,6 +61,24 @@ impl Socket {
     /// The public id, which the client sees as `socket.id`.
     pub fn id(&self) -> Id {
         self.0.id
+    }
+
+    /// The id as the client itself shows it: nearly always [`id`](Self::id).
+    ///
+    /// Clients of Engine.IO 3 (see [`allow_eio3`](crate::ServerBuilder::allow_eio3)) derive it
+    /// from the id of their session: `socket.id` is that id in the namespace `/`, and `/chat#id` in
+    /// `/chat`. Where a room or a socket is named by its id, both forms are understood.
+    pub fn displayed_id(&self) -> Cow<'_, str> {
+        if self.0.session.dialect.is_v3() && self.namespace() != "/" {
+            Cow::Owned(format!("{}#{}", self.namespace(), self.0.id))
+        } else {
+            Cow::Borrowed(self.0.id.as_str())
+        }
+    }
+
+    /// Whether both are the same socket.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// The name of the namespace.
@@ -73,111 +101,11 @@ impl Socket {
         self.0.session.transport()
     }
 
-    /// Sends an event to this client: `&value` is one argument, `(a, b)` are several, `()` is none.
-    ///
-    /// Events arrive in the order of the emits. Nothing is sent to a socket that is not connected.
-    ///
-    /// # Errors
-    ///
-    /// [`EncodeError`] when the arguments cannot be written as JSON.
-    pub fn emit<A: Args>(&self, event: &str, args: A) -> Result<(), EncodeError> {
-        if self.0.namespace.is_watched() {
-            let written = Written::new(args)?;
-            written.show(&self.0.namespace, event, To::One(self));
-            return self.emit_unseen(event, written.args());
-        }
-        self.emit_unseen(event, args)
-    }
-
-    /// Sends an event, and waits for the client's acknowledgement.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use switchboard::{AckError, Server, Socket};
-    ///
-    /// let io = Server::builder().build();
-    /// io.on("connection", async |socket: Socket| {
-    ///     let asked = socket.emit_with_ack("version", ()).timeout(Duration::from_secs(5));
-    ///     let answer: Result<String, AckError> = asked.await;
-    ///     println!("{answer:?}");
-    /// });
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// When awaited: [`AckError`], of which [`AckError::Timeout`] is the usual one.
-    pub fn emit_with_ack<T, A>(&self, event: &str, args: A) -> EmitWithAck<T>
-    where
-        T: DeserializeOwned,
-        A: Args,
-    {
-        let id = self.0.namespace.next_ack();
-        let timeout = self.0.session.engine.config.ack_timeout;
-        let waiting = self.wait_for_ack(id).and_then(|waiting| {
-            self.ask(id, event, args).map_err(AckError::Encode)?;
-            Ok(waiting)
-        });
-        EmitWithAck::new(waiting, timeout)
-    }
-
     /// Waits until less than 1 MiB is on its way to this client, or the connection is closed.
     ///
     /// A producer that awaits this between emits never makes its client a slow consumer.
     pub async fn ready(&self) {
         self.0.session.outbox.ready().await;
-    }
-
-    /// Joins a room, which begins to exist with its first member.
-    pub fn join(&self, room: impl AsRef<str>) {
-        let room = room.as_ref();
-        let mut rooms = lock(&self.0.rooms);
-        // `None`: the socket has left for good, and must not come back.
-        let Some(rooms) = rooms.as_mut() else { return };
-        let is_member = rooms.iter().any(|it| **it.room_name() == *room);
-        if !is_member && room != self.0.id.as_str() {
-            rooms.push(self.0.namespace.rooms().join(room, self));
-        }
-    }
-
-    /// Leaves a room.
-    pub fn leave(&self, room: impl AsRef<str>) {
-        let membership = {
-            let mut rooms = lock(&self.0.rooms);
-            let Some(rooms) = rooms.as_mut() else { return };
-            let Some(at) = rooms.iter().position(|it| **it.room_name() == *room.as_ref()) else {
-                return;
-            };
-            rooms.swap_remove(at)
-        };
-        self.0.namespace.rooms().leave(&membership, self);
-    }
-
-    /// The rooms that the socket is in; until the last `disconnecting` handler has returned, those
-    /// that it was in. Its own id, which works as a room too, is not listed.
-    pub fn rooms(&self) -> Vec<Arc<str>> {
-        let rooms = lock(&self.0.rooms);
-        match &*rooms {
-            Some(rooms) => rooms.iter().map(|it| Arc::clone(it.room_name())).collect(),
-            None => {
-                drop(rooms);
-                lock(&self.0.own).as_ref().map(|own| own.left.clone()).unwrap_or_default()
-            }
-        }
-    }
-
-    /// A broadcast to the members of `room`, this socket excepted.
-    pub fn to(&self, room: impl AsRef<str>) -> Broadcast {
-        self.broadcast().to(room)
-    }
-
-    /// A broadcast to everybody but the members of `room` and this socket.
-    pub fn except(&self, room: impl AsRef<str>) -> Broadcast {
-        self.broadcast().except(room)
-    }
-
-    /// A broadcast to the whole namespace, this socket excepted.
-    pub fn broadcast(&self) -> Broadcast {
-        Broadcast::new(Arc::clone(&self.0.namespace), Some(self.0.id))
     }
 
     /// Puts the client out of this namespace. Its other namespaces go on.
@@ -239,10 +167,11 @@ impl Socket {
     /// What [`set_data`](Self::set_data) keeps. `None` when there is nothing, or nothing of that
     /// type.
     pub fn data<T: DeserializeOwned>(&self) -> Option<T> {
-        let own = lock(&self.0.own);
-        let data = own.as_ref()?.data.clone()?;
-        drop(own);
-        serde_json::from_str(data.get()).ok()
+        serde_json::from_str(self.raw_data()?.get()).ok()
+    }
+
+    pub(crate) fn raw_data(&self) -> Option<Box<RawValue>> {
+        lock(&self.0.own).as_ref()?.data.clone()
     }
 
     pub(crate) fn session(&self) -> &Arc<Session> {
@@ -255,7 +184,11 @@ impl Socket {
 
     /// The client is told first, then broadcasts may reach it.
     pub(crate) fn attach(&self) {
-        let packet = self.encoding().connect(self.namespace(), self.0.id.as_str(), None);
+        let packet = if self.0.session.dialect.is_v3() {
+            self.encoding().connect_v3(self.namespace())
+        } else {
+            self.encoding().connect(self.namespace(), self.0.id.as_str(), None)
+        };
         self.0.session.outbox.push_packet(&packet);
         // Only then may somebody disconnect it, who would otherwise leave it in the namespace.
         self.0.namespace.add(self);
@@ -266,88 +199,9 @@ impl Socket {
     pub(crate) fn detach(&self) {
         self.0.is_connected.store(false, Ordering::Release);
         self.0.namespace.remove(self);
-        let rooms = lock(&self.0.rooms).take();
-        for membership in rooms.iter().flatten() {
-            self.0.namespace.rooms().leave(membership, self);
-        }
-        if let Some(rooms) = rooms.filter(|it| !it.is_empty()) {
-            let left = rooms.iter().map(|it| Arc::clone(it.room_name())).collect();
-            self.with_own(&mut Own::default(), |own| own.left = left);
-        }
+        self.leave_all();
         let acks = lock(&self.0.own).as_mut().map(|own| std::mem::take(&mut own.acks));
         drop(acks);
-    }
-
-    /// Forgets which rooms it was in.
-    pub(crate) fn forget_rooms(&self) {
-        let left = lock(&self.0.own).as_mut().map(|own| std::mem::take(&mut own.left));
-        drop(left);
-    }
-
-    pub(crate) fn send_ack<A: Args>(&self, id: u64, args: A) -> Result<(), EncodeError> {
-        let packet = self.encoding().ack(self.namespace(), id, args)?;
-        self.send(&packet);
-        Ok(())
-    }
-
-    /// The client has answered. An unknown id is ignored, as in the official server.
-    pub(crate) fn receive_ack(&self, id: u64, payload: Payload<'_>) {
-        let waiting = lock(&self.0.own).as_mut().and_then(|own| own.acks.remove(&id));
-        if let Some(waiting) = waiting {
-            // Nobody waits any more when the asking future was dropped a moment ago.
-            waiting.send(payload.into_owned()).ok();
-        }
-    }
-
-    pub(crate) fn forget_ack(&self, id: u64) {
-        let waiting = lock(&self.0.own).as_mut().and_then(|own| own.acks.remove(&id));
-        drop(waiting);
-    }
-
-    pub(crate) fn waits_for_ack(&self) -> bool {
-        lock(&self.0.own).as_ref().is_some_and(|own| !own.acks.is_empty())
-    }
-
-    fn emit_unseen<A: Args>(&self, event: &str, args: A) -> Result<(), EncodeError> {
-        let packet = self.encoding().event(self.namespace(), None, event, args)?;
-        self.send(&packet);
-        Ok(())
-    }
-
-    fn ask<A: Args>(&self, id: u64, event: &str, args: A) -> Result<(), EncodeError> {
-        let packet = if self.0.namespace.is_watched() {
-            let written = Written::new(args)?;
-            written.show(&self.0.namespace, event, To::One(self));
-            self.encoding().event(self.namespace(), Some(id), event, written.args())?
-        } else {
-            self.encoding().event(self.namespace(), Some(id), event, args)?
-        };
-        self.send(&packet);
-        Ok(())
-    }
-
-    fn wait_for_ack(
-        &self,
-        id: u64,
-    ) -> Result<(oneshot::Receiver<Payload<'static>>, Place), AckError> {
-        let (sender, receiver) = oneshot::channel();
-        let mut own = lock(&self.0.own);
-        // Looked at under the lock that `detach` takes after it has cleared the flag.
-        if !self.is_connected() {
-            return Err(AckError::Disconnected);
-        }
-        let acks = &mut own.get_or_insert_default().acks;
-        if ACKS_PENDING_MAX <= acks.len() {
-            return Err(AckError::TooManyPending);
-        }
-        acks.insert(id, sender);
-        Ok((receiver, Place { socket: self.clone(), id }))
-    }
-
-    fn send(&self, packet: &Encoded) {
-        if self.is_connected() {
-            self.0.session.outbox.push_packet(packet);
-        }
     }
 
     fn encoding(&self) -> Encoding {
@@ -384,10 +238,7 @@ struct Own {
     listeners: Option<Box<Listeners>>,
     /// The rooms that it was in, while it leaves.
     left: Vec<Arc<str>>,
-    acks: HashMap<u64, oneshot::Sender<Payload<'static>>>,
+    acks: HashMap<u64, Waiter>,
     values: StateMap,
     data: Option<Box<RawValue>>,
 }
-
-/// Acks that one socket may wait for at the same time.
-const ACKS_PENDING_MAX: usize = 10_000;

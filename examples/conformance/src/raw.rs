@@ -29,3 +29,10 @@ pub(crate) enum Any {
     Object(std::collections::BTreeMap<String, Self>),
     Plain(serde_json::Value),
 }
+
+impl Any {
+    /// Whether it is bytes, and nothing around them.
+    pub(crate) fn is_bytes(&self) -> bool {
+        matches!(self, Self::Bytes(_))
+    }
+}

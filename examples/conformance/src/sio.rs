@@ -3,10 +3,12 @@
 use serde_json::Value;
 use switchboard::{Ack, Auth, Server, Socket};
 
+use crate::options::Options;
 use crate::raw::Raw;
 
-/// Registers the namespaces `/` and `/custom`; every other one is refused.
-pub(crate) fn serve(io: &Server) {
+/// Has the namespaces `/` and `/custom`; every other one is refused.
+pub(crate) fn server(options: &Options) -> Server {
+    let io = options.builder().build();
     for namespace in [io.of("/"), io.of("/custom")] {
         namespace.on("connection", async |socket: Socket, Auth(auth): Auth<Value>| {
             socket.emit("auth", &auth).ok();
@@ -18,4 +20,5 @@ pub(crate) fn serve(io: &Server) {
     io.on("message-with-ack", async |raw: Raw, ack: Ack| {
         ack.send(raw.args()).ok();
     });
+    io
 }

@@ -76,10 +76,13 @@ impl Line {
         }
     }
 
-    pub(super) fn join(&self, channel: &str) {
+    pub(super) fn join(&self, channel: &str) -> Result<(), Error> {
         match self {
-            Self::SocketIo(socket) => socket.join(channel),
-            Self::Plain(listener) => listener.join(channel),
+            Self::SocketIo(socket) => socket.join(channel).map_err(|_limit| Error::TooManyRooms),
+            Self::Plain(listener) => {
+                listener.join(channel);
+                Ok(())
+            }
         }
     }
 
@@ -117,7 +120,8 @@ impl Call {
 
     /// The socket is open from now on, and hears what concerns its person.
     pub(super) fn open(&self) {
-        self.line.join(&super::deliver::person_channel(self.guest()));
+        // The first channel of a socket: no limit is in the way.
+        self.line.join(&super::deliver::person_channel(self.guest())).ok();
         self.rooms().open_tab(self.tab().clone(), self.guest().clone());
     }
 

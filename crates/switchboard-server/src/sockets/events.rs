@@ -80,7 +80,7 @@ async fn enter(call: Call, request: Enter) -> Result<Inside, Error> {
     let channel = room_channel(&room);
     let was_inside = call.line.is_in(&channel);
     // Before anything is read, so that nothing is missed between reading and listening.
-    call.line.join(&channel);
+    call.line.join(&channel)?;
     match call.rooms().enter(call.tab(), call.guest(), room, request.rev).await {
         Ok(it) => Ok(Inside {
             rev: it.room.last_rev,

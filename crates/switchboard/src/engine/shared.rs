@@ -16,8 +16,9 @@ use super::{Message, Starter};
 use crate::encoding::Encoding;
 use crate::http::origin::Origins;
 use crate::namespaces::{ChildOptions, Namespaces};
+use crate::rooms::RoomLimits;
 use crate::session::driver::Driver;
-use crate::session::{Link, Session};
+use crate::session::{Command, Link, Session};
 use crate::state::StateMap;
 use crate::sync::{read, write};
 use crate::wheel::Wheel;
@@ -32,9 +33,11 @@ pub(crate) struct Config {
     pub(crate) ack_timeout: Duration,
     pub(crate) eio: eio::Config,
     pub(crate) sio: sio::Limits,
+    pub(crate) allow_eio3: bool,
     pub(crate) encoding: Encoding,
     pub(crate) ws: ws::Limits,
     pub(crate) origins: Origins,
+    pub(crate) rooms: RoomLimits,
     pub(crate) initial_packet: Option<Message>,
     pub(crate) keeps_requests: bool,
     /// The handler of a server without Socket.IO.
@@ -56,7 +59,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     pub(crate) fn new(config: Config, state: StateMap) -> Self {
-        let namespaces = Namespaces::new(config.encoding, state, config.children);
+        let namespaces = Namespaces::new(&config, state);
         Self {
             config,
             namespaces,
@@ -112,6 +115,10 @@ impl Engine {
     fn admit(&self, session: &Arc<Session>) {
         self.tasks.fetch_add(1, Ordering::SeqCst);
         self.sessions.insert(session);
+        if session.dialect.is_v3() && self.config.raw.is_none() {
+            // Refused only when the task is gone, and it has not begun.
+            session.outbox.command(Command::Enter).ok();
+        }
         self.wheel.start();
         if self.is_closing() {
             // It slipped in while the others were being told.

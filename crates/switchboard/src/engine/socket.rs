@@ -251,8 +251,7 @@ impl Sender {
 
     /// See [`Socket::protocol`].
     pub fn protocol(&self) -> u8 {
-        // The door has let in no other.
-        if self.session.handshake.query("EIO").as_deref() == Some("3") { 3 } else { 4 }
+        if self.session.dialect.is_v3() { 3 } else { 4 }
     }
 }
 

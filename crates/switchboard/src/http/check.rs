@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use http::{Method, Version};
+use switchboard_eio::Protocol;
 
 use super::origin::Verdict;
 use super::query;
 use super::refusal::Refusal;
+use crate::dialect::Dialect;
 use crate::engine::Engine;
 use crate::session::Session;
 use crate::{Id, Transport};
@@ -33,13 +35,14 @@ pub(super) fn check(
     if verdict == Verdict::Refused {
         return Err(Refusal::Forbidden);
     }
-    let version = query::value(query, "EIO");
+    let protocol = Dialect::from_query(query, transport).protocol;
     if let Some(sid) = query::value(query, "sid").filter(|it| !it.is_empty()) {
         let session = Id::parse(&sid).and_then(|sid| engine.sessions.find(sid));
         let session = session.ok_or(Refusal::UnknownSession)?;
         let fits = is_upgrade || session.transport() == transport;
-        let same_version = version.as_deref() == Some(VERSION);
-        return if fits && same_version {
+        // Otherwise one session would have two ways to ping (engine.io before 6.6.11 crashed).
+        let same_protocol = protocol == session.dialect.protocol;
+        return if fits && same_protocol {
             Ok(Wish::Use(session))
         } else {
             Err(Refusal::BadRequest)
@@ -56,11 +59,8 @@ pub(super) fn check(
     if (transport == Transport::WebSocket) != is_upgrade {
         return Err(Refusal::BadRequest);
     }
-    if version.as_deref() != Some(VERSION) {
+    if protocol == Protocol::V3 && !engine.config.allow_eio3 {
         return Err(Refusal::UnsupportedVersion);
     }
     Ok(Wish::Open)
 }
-
-/// The protocol revision in the query.
-const VERSION: &str = "4";

@@ -19,6 +19,7 @@ use super::refusal::{Refusal, refuse_upgrade};
 use super::reply::{Answer, closing, status, unavailable};
 use super::upgrade::{self, ByteStream, Upgrade};
 use crate::Transport;
+use crate::dialect::Dialect;
 use crate::engine::{Engine, Sender};
 use crate::handshake::Handshake;
 use crate::session::{Command, Link, Session};
@@ -76,7 +77,9 @@ fn answer_upgrade(
             tokio::spawn(open_websocket(session, stream));
         }
         Wish::Use(session) => {
-            tokio::spawn(join_session(session, stream));
+            let query = parts.uri.query().unwrap_or_default();
+            let dialect = Dialect::from_query(query, Transport::WebSocket);
+            tokio::spawn(join_session(session, stream, dialect));
         }
     }
     response
@@ -96,9 +99,14 @@ async fn open_websocket(session: Arc<Session>, stream: impl Future<Output = Opti
 }
 
 /// Offers a WebSocket to the session that it names.
-async fn join_session(session: Arc<Session>, stream: impl Future<Output = Option<ByteStream>>) {
+async fn join_session(
+    session: Arc<Session>,
+    stream: impl Future<Output = Option<ByteStream>>,
+    dialect: Dialect,
+) {
     let Some(stream) = stream.await else { return };
-    let link = Link::new(stream, session.engine.config.ws);
+    let mut link = Link::new(stream, session.engine.config.ws);
+    link.is_base64 = dialect.is_base64;
     // Refused only when the session is gone; then the stream is dropped.
     session.outbox.command(Command::Upgrade(Box::new(link))).ok();
 }
@@ -109,7 +117,8 @@ pub(super) fn new_session(
     transport: Transport,
 ) -> Arc<Session> {
     let handshake = Handshake::of(parts);
-    Arc::new(Session::new(Arc::clone(engine), handshake, transport))
+    let dialect = Dialect::from_query(parts.uri.query().unwrap_or_default(), transport);
+    Arc::new(Session::new(Arc::clone(engine), handshake, transport, dialect))
 }
 
 pub(super) fn open_packet(session: &Session, upgrades: &[&str], output: &mut Vec<u8>) {

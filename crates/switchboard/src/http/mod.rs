@@ -25,6 +25,7 @@ mod polling;
 pub(crate) mod query;
 mod refusal;
 mod reply;
+mod script;
 mod serve;
 pub(crate) mod service;
 #[cfg(feature = "tls")]

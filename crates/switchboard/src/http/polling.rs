@@ -8,7 +8,6 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use switchboard_eio as eio;
 use tokio::sync::oneshot;
 use tracing::debug;
 
@@ -16,9 +15,12 @@ use super::check::{Wish, check};
 use super::door::{new_session, open_packet};
 use super::origin::Verdict;
 use super::refusal::Refusal;
-use super::reply::{Answer, closing, html, status, text, unavailable, with_user_agent};
+use super::reply::{Answer, closing, html, status, text, unavailable, with_type, with_user_agent};
+use super::script;
+use crate::dialect::PollBody;
 use crate::engine::{Engine, Message};
 use crate::handshake::Handshake;
+use crate::outbox::Packet;
 use crate::session::{Command, Reply, Session};
 use crate::{DisconnectReason, Transport};
 
@@ -42,7 +44,7 @@ where
         return Refusal::BadRequest.to_json();
     }
     let answer = match parts.method {
-        Method::GET => poll(&session).await,
+        Method::GET => poll(&session, parts).await,
         Method::POST => post(&session, parts, body).await,
         // As in the official server, which has no better answer here.
         _ => status(StatusCode::INTERNAL_SERVER_ERROR),
@@ -54,30 +56,40 @@ fn open_polling(engine: &Arc<Engine>, parts: &Parts) -> Answer {
     let session = new_session(engine, parts, Transport::Polling);
     let mut body = Vec::new();
     open_packet(&session, &["websocket"], &mut body);
-    if let Some(message) = &engine.config.initial_packet {
-        eio::payload::encode(&message_packet(message), &mut body);
-    }
+    let mut first = vec![Packet::Text(body.into())];
+    first.extend(engine.config.initial_packet.as_ref().map(message_packet));
     engine.start_polling(&session);
-    with_user_agent(text(body), &parts.headers)
+    with_user_agent(packets(&session, parts, session.dialect.body(&first)), &parts.headers)
 }
 
-fn message_packet(message: &Message) -> eio::Packet<'_> {
-    let data = match message {
-        Message::Text(text) => eio::Data::Text(text),
-        Message::Binary(bytes) => eio::Data::Binary(bytes),
-    };
-    eio::Packet { kind: eio::Kind::Message, data }
+/// The packet that carries a message.
+fn message_packet(message: &Message) -> Packet {
+    match message {
+        Message::Text(text) => Packet::Text(format!("4{text}").into()),
+        Message::Binary(bytes) => Packet::Binary(bytes.clone()),
+    }
 }
 
-async fn poll(session: &Session) -> Answer {
+async fn poll(session: &Session, parts: &Parts) -> Answer {
     let (reply, answer) = oneshot::channel();
     if session.outbox.command(Command::Poll(reply)).is_err() {
         return Refusal::UnknownSession.to_json();
     }
     match answer.await {
-        Ok(Reply::Body(body)) => text(body),
+        Ok(Reply::Body(body)) => packets(session, parts, body),
         Ok(Reply::Refused) => Refusal::BadRequest.to_json(),
         Err(_gone) => Refusal::UnknownSession.to_json(),
+    }
+}
+
+/// The answer to a poll.
+fn packets(session: &Session, parts: &Parts, body: PollBody) -> Answer {
+    match body {
+        PollBody::Text(body) if session.dialect.is_jsonp => {
+            script::answer(parts.uri.query().unwrap_or_default(), &body)
+        }
+        PollBody::Text(body) => text(body),
+        PollBody::Binary(body) => with_type(body, "application/octet-stream"),
     }
 }
 
@@ -91,7 +103,8 @@ where
         return Refusal::BadRequest.to_json();
     };
     let content_type = parts.headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
-    if content_type.is_some_and(|it| it.starts_with("application/octet-stream")) {
+    let is_binary = content_type.is_some_and(|it| it.starts_with("application/octet-stream"));
+    if is_binary && !session.dialect.is_v3() {
         // Binary bodies ended with protocol 3.
         session.close(DisconnectReason::TransportError);
         return closing(Refusal::BadRequest.to_json());
@@ -117,11 +130,20 @@ where
         session.outbox.command(Command::Request(Arc::new(request))).ok();
     }
     let (reply, answer) = oneshot::channel();
-    if session.outbox.command(Command::Post(body, reply)).is_err() {
+    let command = if is_binary {
+        Command::PostBytes(body, reply)
+    } else if session.dialect.is_jsonp {
+        // A form without the field is no payload, and ignored as by the official server.
+        let Some(payload) = script::payload(&body) else { return html(b"ok".to_vec()) };
+        Command::Post(payload.into(), reply)
+    } else {
+        Command::Post(body, reply)
+    };
+    if session.outbox.command(command).is_err() {
         return Refusal::UnknownSession.to_json();
     }
     match answer.await {
-        Ok(Reply::Body(body)) => html(body),
+        Ok(Reply::Body(_ok)) => html(b"ok".to_vec()),
         Ok(Reply::Refused) => Refusal::BadRequest.to_json(),
         // The session ended over this body; official clients learn so by their next poll.
         Err(_gone) => html(b"ok".to_vec()),

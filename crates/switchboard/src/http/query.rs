@@ -1,18 +1,17 @@
 //! Query strings: the few parameters that Engine.IO needs.
 
+/// All parameters in their order, percent-decoded.
+pub(crate) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
+    let pairs = query.split('&').filter(|it| !it.is_empty());
+    let pairs = pairs.map(|it| it.split_once('=').unwrap_or((it, "")));
+    pairs.map(|(name, value)| (decode(name), decode(value)))
+}
+
 /// The percent-decoded value of the last parameter of that name, as official servers see it.
 pub(crate) fn value(query: &str, name: &str) -> Option<String> {
     let pairs = query.split('&').rev();
     let mut pairs = pairs.map(|it| it.split_once('=').unwrap_or((it, "")));
     pairs.find_map(|(key, value)| (decode(key) == name).then(|| decode(value)))
-}
-
-/// Every parameter, percent-decoded, in order.
-pub(crate) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
-    let pairs = query.split('&').filter(|it| !it.is_empty());
-    pairs
-        .map(|it| it.split_once('=').unwrap_or((it, "")))
-        .map(|(key, value)| (decode(key), decode(value)))
 }
 
 fn decode(text: &str) -> String {

@@ -22,6 +22,7 @@ use crate::error::{ConnectError, EventError};
 use crate::handler::{Handler, HandlerFuture, erase};
 use crate::listeners::{HandlerId, Listener, Listeners, Owner};
 use crate::registration::registration;
+use crate::rooms::names::{self, IntoRooms};
 use crate::sync::{read, write};
 
 /// A family of dynamic namespaces, from [`Server::of_matching`](crate::Server::of_matching) or
@@ -104,13 +105,13 @@ impl ParentNamespace {
     }
 
     /// A broadcast to the members of `room` in each namespace of the family.
-    pub fn to(&self, room: impl AsRef<str>) -> ParentBroadcast {
-        self.broadcast().to(room)
+    pub fn to(&self, rooms: impl IntoRooms) -> ParentBroadcast {
+        self.broadcast().to(rooms)
     }
 
     /// A broadcast to everybody but the members of `room` in each namespace of the family.
-    pub fn except(&self, room: impl AsRef<str>) -> ParentBroadcast {
-        self.broadcast().except(room)
+    pub fn except(&self, rooms: impl IntoRooms) -> ParentBroadcast {
+        self.broadcast().except(rooms)
     }
 
     /// A broadcast to the whole family.
@@ -148,13 +149,15 @@ pub struct ParentBroadcast(Vec<Broadcast>);
 
 impl ParentBroadcast {
     /// Adds the members of `room`.
-    pub fn to(self, room: impl AsRef<str>) -> Self {
-        self.each(|it| it.to(room.as_ref()))
+    pub fn to(self, rooms: impl IntoRooms) -> Self {
+        let rooms = names::boxed(rooms);
+        self.each(|it| it.to(&rooms[..]))
     }
 
     /// Leaves the members of `room` out.
-    pub fn except(self, room: impl AsRef<str>) -> Self {
-        self.each(|it| it.except(room.as_ref()))
+    pub fn except(self, rooms: impl IntoRooms) -> Self {
+        let rooms = names::boxed(rooms);
+        self.each(|it| it.except(&rooms[..]))
     }
 
     /// Changes the broadcast of each namespace, by whatever a [`Broadcast`] can do.

@@ -13,7 +13,7 @@ use switchboard_sio as sio;
 
 use super::ending::{Closing, End};
 use super::link::Link;
-use super::polling::Polling;
+use super::polling::{Polling, PostBody};
 use super::raw::Raw;
 use super::slots::Slot;
 use super::{Command, Session};
@@ -79,7 +79,7 @@ impl Driver {
         Self {
             transport,
             candidate: None,
-            eio: eio::Session::new(kind, &config.eio, now),
+            eio: eio::Session::with_protocol(session.dialect.protocol, kind, &config.eio, now),
             decoder: sio::Decoder::new(sio::Role::Server),
             slots: Vec::new(),
             raw: Raw::of(&session),
@@ -133,7 +133,11 @@ impl Driver {
     fn obey(&mut self, command: Command, now: Instant, cx: &mut Context<'_>) {
         let obeyed = match command {
             Command::Poll(reply) => self.poll_request(reply, now),
-            Command::Post(body, reply) => self.post_request(&body, reply, now, cx),
+            Command::Post(body, reply) => self.post_request(PostBody::Text(&body), reply, now, cx),
+            Command::PostBytes(body, reply) => {
+                self.post_request(PostBody::Bytes(&body), reply, now, cx)
+            }
+            Command::Enter => self.enter(cx),
             Command::Request(request) => {
                 if let Some(raw) = &mut self.raw {
                     raw.set_request(request);
@@ -169,7 +173,7 @@ impl Driver {
     }
 
     fn put_out(&mut self, socket: &Socket) {
-        if let Some(slot) = self.slots.iter_mut().find(|it| it.socket.id() == socket.id()) {
+        if let Some(slot) = self.slots.iter_mut().find(|it| it.socket.is(socket)) {
             slot.end(DisconnectReason::ServerNamespace.into());
         }
         if !self.put_out.iter().any(|it| **it == *socket.namespace()) {

@@ -15,6 +15,7 @@ use super::polling::{self, CLOSE, NOOP};
 use super::{Reply, Session};
 use crate::DisconnectReason;
 use crate::chunks::Chunks;
+use crate::dialect::PollBody;
 use crate::engine::Closed;
 use crate::extract::Farewell;
 
@@ -182,7 +183,7 @@ pub(super) struct Closing {
 enum Way {
     WebSocket(Link),
     /// What the next polls get, one body each.
-    Polling(VecDeque<Vec<u8>>),
+    Polling(VecDeque<PollBody>),
 }
 
 impl Closing {
@@ -305,21 +306,22 @@ impl Driver {
     }
 
     fn close_polling(&mut self, polling: &mut polling::Polling, end: End) -> Option<Way> {
+        let dialect = self.session.dialect;
         if !end.announce {
             // The client knows: it closed, or broke a rule. A waiting poll is freed.
             let client_closed = end.reason == DisconnectReason::TransportClose;
-            polling.finish(if client_closed { NOOP } else { CLOSE });
+            polling.finish(dialect.single(if client_closed { NOOP } else { CLOSE }));
             return None;
         }
         // The close packet comes alone: official clients look at it before they have looked at
         // what stands in front of it in the same body.
-        let queued = polling::encode(&self.session.outbox.take_packets(usize::MAX));
-        let bodies = [queued, CLOSE.to_vec()];
+        let queued = dialect.body(&self.session.outbox.take_packets(usize::MAX));
+        let bodies = [queued, dialect.single(CLOSE)];
         let mut bodies: VecDeque<_> = bodies.into_iter().filter(|it| !it.is_empty()).collect();
         if let Some(poll) = polling.take_poll().filter(|it| !it.is_closed()) {
-            poll.send(Reply::Body(bodies.pop_front().unwrap_or_default())).ok();
+            poll.send(bodies.pop_front().map_or(Reply::Refused, Reply::Body)).ok();
         }
-        polling.finish(CLOSE);
+        polling.finish(dialect.single(CLOSE));
         (!bodies.is_empty()).then_some(Way::Polling(bodies))
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Link {
     /// What followed the handshake's head in the same read.
     early: Bytes,
     writing: Writing,
+    /// The client has said that it reads no bytes here; see [`Dialect`](crate::dialect::Dialect).
+    pub(crate) is_base64: bool,
 }
 
 impl Link {
@@ -46,7 +48,7 @@ impl Link {
             // A small message must not wait for the next one. Failing here costs latency only.
             let _ = stream.set_nodelay(true);
         }
-        Self { io, ws, early, writing: Writing::default() }
+        Self { io, ws, early, writing: Writing::default(), is_base64: false }
     }
 
     /// Reads into `scratch`. Zero bytes mean that the peer is gone.

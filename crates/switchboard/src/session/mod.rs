@@ -13,6 +13,7 @@
 //! | `polling.rs` | the requests of a long-polling client |
 //! | `ending.rs` | how a connection ends, and what is still delivered |
 //! | `link.rs` | the WebSocket's byte stream |
+//! | `v3.rs` | what clients of Engine.IO 3 do in another way |
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use crate::dialect::{Dialect, PollBody};
 use crate::engine::Engine;
 use crate::error::DisconnectReason;
 use crate::handshake::Handshake;
@@ -37,6 +39,7 @@ mod polling;
 mod raw;
 mod receive;
 mod slots;
+mod v3;
 
 pub(crate) use link::Link;
 
@@ -47,22 +50,29 @@ pub(crate) struct Session {
     pub(crate) engine: Arc<Engine>,
     pub(crate) handshake: Arc<Handshake>,
     pub(crate) outbox: Outbox<Command>,
+    pub(crate) dialect: Dialect,
     transport: AtomicU8,
     /// A POST of this session is under way.
     posting: AtomicBool,
 }
 
 impl Session {
-    pub(crate) fn new(engine: Arc<Engine>, handshake: Handshake, transport: Transport) -> Self {
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        handshake: Handshake,
+        transport: Transport,
+        dialect: Dialect,
+    ) -> Self {
         let outbox = match transport {
-            Transport::Polling => Outbox::polling(),
-            Transport::WebSocket => Outbox::websocket(),
+            Transport::Polling => Outbox::polling(dialect),
+            Transport::WebSocket => Outbox::websocket(dialect),
         };
         Self {
             sid: Id::random(),
             engine,
             handshake: Arc::new(handshake),
             outbox,
+            dialect,
             transport: AtomicU8::new(transport as u8),
             posting: AtomicBool::new(false),
         }
@@ -119,8 +129,12 @@ impl Drop for Posting {
 pub(crate) enum Command {
     /// A polling client wants packets.
     Poll(oneshot::Sender<Reply>),
-    /// A polling client has sent packets.
+    /// A polling client has sent packets, as text.
     Post(Bytes, oneshot::Sender<Reply>),
+    /// A polling client of Engine.IO 3 has sent packets, as bytes.
+    PostBytes(Bytes, oneshot::Sender<Reply>),
+    /// Begin as if the client had asked for the namespace `/`, which Engine.IO 3 implies.
+    Enter,
     /// The head of the POST that comes next, for servers that keep requests.
     Request(Arc<Handshake>),
     /// A WebSocket with our sid wants to take over.
@@ -143,7 +157,8 @@ impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Poll(_) => "Poll",
-            Self::Post(..) => "Post",
+            Self::Post(..) | Self::PostBytes(..) => "Post",
+            Self::Enter => "Enter",
             Self::Request(_) => "Request",
             Self::Upgrade(_) => "Upgrade",
             Self::Disconnected(_) => "Disconnected",
@@ -157,7 +172,7 @@ impl fmt::Debug for Command {
 #[derive(Debug)]
 pub(crate) enum Reply {
     /// 200 with this body.
-    Body(Vec<u8>),
+    Body(PollBody),
     /// 400 Bad request: the client broke a rule.
     Refused,
 }

@@ -5,13 +5,22 @@ use std::task::Context;
 use std::time::Instant;
 
 use switchboard_eio as eio;
+use switchboard_eio::payload::Record;
 use tokio::sync::oneshot;
 
 use super::driver::{Driver, TransportState};
 use super::ending::End;
 use super::link::Link;
 use super::{Reply, receive};
-use crate::outbox::Packet;
+use crate::dialect::PollBody;
+
+/// The body of a POST.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum PostBody<'a> {
+    Text(&'a [u8]),
+    /// Only in Engine.IO 3.
+    Bytes(&'a [u8]),
+}
 
 /// The requests that wait for an answer.
 #[derive(Debug, Default)]
@@ -25,8 +34,8 @@ pub(super) struct Polling {
 
 impl Polling {
     /// Answers a waiting poll with one last packet.
-    pub(super) fn finish(&mut self, last: &[u8]) {
-        answer(&mut self.poll, last.to_vec());
+    pub(super) fn finish(&mut self, last: PollBody) {
+        answer(&mut self.poll, last);
         self.release_post();
     }
 
@@ -43,7 +52,7 @@ impl Polling {
     }
 
     fn release_post(&mut self) {
-        answer(&mut self.post, b"ok".to_vec());
+        answer(&mut self.post, posted());
     }
 }
 
@@ -58,11 +67,12 @@ impl Driver {
             TransportState::Polling(polling) => {
                 if polling.poll.as_ref().is_some_and(|it| !it.is_closed()) {
                     // The older one learns that the session is over, the newer one why.
-                    polling.finish(CLOSE);
+                    polling.finish(self.session.dialect.single(CLOSE));
                     reply.send(Reply::Refused).ok();
                     return Err(End::overlap());
                 }
                 polling.poll = Some(reply);
+                self.session.outbox.set_polled(true);
                 self.answer_poll(now);
                 Ok(())
             }
@@ -80,7 +90,7 @@ impl Driver {
     /// A POST brings packets.
     pub(super) fn post_request(
         &mut self,
-        body: &[u8],
+        body: PostBody<'_>,
         reply: oneshot::Sender<Reply>,
         now: Instant,
         cx: &mut Context<'_>,
@@ -102,20 +112,56 @@ impl Driver {
             TransportState::Polling(polling) if is_paused => polling.post = Some(reply),
             // Garbage is answered too: official clients learn of it by their next poll.
             _ => {
-                reply.send(Reply::Body(b"ok".to_vec())).ok();
+                reply.send(Reply::Body(posted())).ok();
             }
         }
         received
     }
 
-    fn receive_body(&mut self, body: &[u8], now: Instant, cx: &mut Context<'_>) -> Result<(), End> {
-        let body = std::str::from_utf8(body).map_err(|_not_text| End::bad_packet())?;
+    fn receive_body(
+        &mut self,
+        body: PostBody<'_>,
+        now: Instant,
+        cx: &mut Context<'_>,
+    ) -> Result<(), End> {
+        let body = match body {
+            PostBody::Text(body) => {
+                std::str::from_utf8(body).map_err(|_wrong| End::bad_packet())?
+            }
+            PostBody::Bytes(body) => {
+                let records = eio::v3::decode_bytes(body, PACKETS_PER_BODY_MAX);
+                return self.receive_records(records, now, cx);
+            }
+        };
+        if self.session.dialect.is_v3() {
+            let records = eio::v3::decode(body, PACKETS_PER_BODY_MAX);
+            return self.receive_records(records, now, cx);
+        }
         let separators = body.bytes().filter(|it| *it == eio::payload::SEPARATOR).count();
         if PACKETS_PER_BODY_MAX <= separators {
             // Seen before the first packet is handled, so that a body counts as a whole.
             return Err(End::too_many_packets());
         }
         for record in eio::payload::decode(body, PACKETS_PER_BODY_MAX) {
+            let record = record.map_err(|_wrong| End::bad_packet())?;
+            self.packet(record.packet(), now, cx)?;
+        }
+        Ok(())
+    }
+
+    /// A body of Engine.IO 3, which is read to its end before the first packet is handled, so that
+    /// it counts as a whole.
+    fn receive_records<'a>(
+        &mut self,
+        records: impl Iterator<Item = Result<Record<'a>, eio::PeerError>>,
+        now: Instant,
+        cx: &mut Context<'_>,
+    ) -> Result<(), End> {
+        let records: Vec<_> = records.collect();
+        if records.last() == Some(&Err(eio::PeerError::TooManyPackets)) {
+            return Err(End::too_many_packets());
+        }
+        for record in records {
             let record = record.map_err(|_wrong| End::bad_packet())?;
             self.packet(record.packet(), now, cx)?;
         }
@@ -133,7 +179,7 @@ impl Driver {
             return;
         }
         let packets = self.session.outbox.take_packets(self.session.engine.config.max_payload);
-        answer(&mut polling.poll, encode(&packets));
+        answer(&mut polling.poll, self.session.dialect.body(&packets));
         self.watch_progress(true, None, now);
     }
 
@@ -141,7 +187,8 @@ impl Driver {
     pub(super) fn answer_noop(&mut self, now: Instant) {
         self.answer_poll(now);
         if let TransportState::Polling(polling) = &mut self.transport {
-            answer(&mut polling.poll, NOOP.to_vec());
+            answer(&mut polling.poll, self.session.dialect.single(NOOP));
+            self.session.outbox.set_polled(false);
         }
     }
 
@@ -194,41 +241,24 @@ impl Driver {
         let Some(link) = self.candidate.take() else { return };
         self.answer_noop(now);
         self.session.upgraded();
-        self.session.outbox.upgrade();
+        self.session.outbox.upgrade(link.is_base64);
         let old = std::mem::replace(&mut self.transport, TransportState::WebSocket(*link));
         if let TransportState::Polling(mut polling) = old {
-            polling.finish(NOOP);
+            polling.finish(self.session.dialect.single(NOOP));
         }
     }
 }
 
-/// Makes the body of one poll's answer.
-pub(super) fn encode(packets: &[Packet]) -> Vec<u8> {
-    let mut body = Vec::with_capacity(packets.iter().map(|it| it.len() + 1).sum());
-    for packet in packets {
-        match packet {
-            // Text packets carry their digit already.
-            Packet::Text(text) => {
-                if !body.is_empty() {
-                    body.push(eio::payload::SEPARATOR);
-                }
-                body.extend_from_slice(text);
-            }
-            Packet::Binary(data) => {
-                let data = eio::Data::Binary(data);
-                let packet = eio::Packet { kind: eio::Kind::Message, data };
-                eio::payload::encode(&packet, &mut body);
-            }
-        }
-    }
-    body
-}
-
-fn answer(waiting: &mut Option<oneshot::Sender<Reply>>, body: Vec<u8>) {
+fn answer(waiting: &mut Option<oneshot::Sender<Reply>>, body: PollBody) {
     if let Some(waiting) = waiting.take() {
         // A client that hung up meanwhile is noticed by `watch_poll` or by silence.
         waiting.send(Reply::Body(body)).ok();
     }
+}
+
+/// The answer to a POST.
+fn posted() -> PollBody {
+    PollBody::Text(b"ok".to_vec())
 }
 
 /// Official clients put thousands of small emits into one body.

@@ -76,11 +76,7 @@ impl Driver {
         now: Instant,
         cx: &mut Context<'_>,
     ) -> Result<(), End> {
-        let record = match data {
-            // A text may be base64 too, from a client that was told to send no binary.
-            eio::Data::Text(text) => eio::payload::Record::decode(text),
-            eio::Data::Binary(_) => return self.packet(binary(data), now, cx),
-        };
+        let record = self.session.dialect.decode_message(data);
         let record = record.map_err(|_wrong| End::bad_packet())?;
         self.packet(record.packet(), now, cx)
     }
@@ -106,6 +102,10 @@ impl Driver {
                 }
                 None => self.socket_io(data, now, cx),
             },
+            Some(eio::Event::Ping(data)) => {
+                self.answer_ping(data);
+                Ok(())
+            }
             Some(eio::Event::Close) => Err(End::peer_closed()),
             _ => Ok(()),
         }
@@ -121,14 +121,18 @@ impl Driver {
             eio::Data::Text(text) => sio::Input::Text(text),
             eio::Data::Binary(bytes) => sio::Input::Binary(bytes),
         };
-        let limits = &self.session.engine.config.sio;
-        let packet = self.decoder.receive(input, limits).map_err(|it| End::bad_event(&it))?;
+        let limits = self.sio_limits();
+        let packet = self.decoder.receive(input, &limits).map_err(|it| End::bad_event(&it))?;
         if !self.decoder.is_waiting() {
             self.attachments_by = None;
         } else if self.attachments_by.is_none() {
             self.attachments_by = Some(now + ATTACHMENTS_WAIT);
         }
         match packet {
+            Some(packet) if self.session.dialect.is_v3() => {
+                let packet = self.translate(packet).map_err(|it| End::bad_event(&it))?;
+                self.dispatch(packet, cx)
+            }
             Some(packet) => self.dispatch(packet, cx),
             None => Ok(()),
         }
@@ -162,7 +166,7 @@ impl Driver {
         Ok(())
     }
 
-    fn connect(
+    pub(super) fn connect(
         &mut self,
         namespace: &str,
         auth: Option<&str>,
@@ -263,12 +267,19 @@ impl Driver {
                 eio::Lane::Candidate => {
                     if let Some(link) = &mut self.candidate {
                         let mut frame = Vec::new();
-                        crate::prepared::encode_text_frame(&text, &mut frame);
+                        crate::dialect::encode_text_frame(&text, &mut frame);
                         queue(link, &frame);
                     }
                 }
             }
         }
+    }
+
+    /// A client of Engine.IO 3 wants to hear from us.
+    fn answer_ping(&self, data: eio::Data<'_>) {
+        let mut pong = Vec::new();
+        eio::Packet { kind: eio::Kind::Pong, data }.encode_text(&mut pong);
+        self.session.outbox.push(&pong, &[]);
     }
 
     fn flush_candidate(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
@@ -284,11 +295,6 @@ impl Driver {
         self.candidate = None;
         self.eio.candidate_lost();
     }
-}
-
-/// Binary data is always a message.
-fn binary(data: eio::Data<'_>) -> eio::Packet<'_> {
-    eio::Packet { kind: eio::Kind::Message, data }
 }
 
 /// Queues frames on a link that has no outbox yet.

@@ -254,7 +254,11 @@ impl Slot {
         let namespace = self.socket.namespace();
         let (message, data) = (refusal.message(), refusal.raw_data());
         let encoding = self.socket.namespace_inner().encoding;
-        let packet = encoding.connect_error(namespace, message, data);
+        let packet = if self.socket.session().dialect.is_v3() {
+            encoding.connect_error_v3(namespace, message, data)
+        } else {
+            encoding.connect_error(namespace, message, data)
+        };
         self.socket.session().outbox.push_packet(&packet);
     }
 

@@ -17,6 +17,7 @@ use super::reading::Reading;
 use super::stream::Writer;
 use super::{Closed, Error, Message, Prepared};
 use crate::chunks::{COPY_TOGETHER_BYTES, Chunks, Lent};
+use crate::dialect::Dialect;
 use crate::outbox::{Outbox, Overflow, SOFT_BYTES};
 use crate::sync::lock;
 use crate::wheel::Alarm;
@@ -111,7 +112,7 @@ impl Shared {
             Box::new(Deflating { agreement, compressor })
         });
         Self {
-            outbox: Outbox::websocket(),
+            outbox: Outbox::websocket(Dialect::default()),
             writer: Mutex::new(Some(writer)),
             mask_key,
             protocol: agreed.protocol.map(Into::into),

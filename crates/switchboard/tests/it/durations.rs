@@ -19,7 +19,7 @@ async fn the_longest_durations_mean_never() {
         .ack_timeout(forever)
         .build();
     io.on("ask", async |socket: Socket| {
-        let answer = socket.emit_with_ack::<u32, _>("question", ()).await;
+        let answer = socket.emit_with_ack::<u32>("question", ()).await;
         socket.emit("answer", &answer.unwrap()).unwrap();
     });
     let server = start(&io).await;

@@ -152,9 +152,9 @@ async fn acks_end_by_timeout_or_disconnect() {
     let io = Server::builder().build();
     let (results, mut result) = mpsc::channel(2);
     io.on("connection", async move |socket: Socket| {
-        let short = socket.emit_with_ack::<(), _>("never", ());
+        let short = socket.emit_with_ack::<()>("never", ());
         results.send(short.timeout(Duration::from_millis(1)).await).await.unwrap();
-        let long = socket.emit_with_ack::<(), _>("never", ());
+        let long = socket.emit_with_ack::<()>("never", ());
         results.send(long.await).await.unwrap();
     });
     let server = start(&io).await;

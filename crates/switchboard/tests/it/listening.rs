@@ -194,7 +194,7 @@ async fn watchers_see_emits_and_broadcasts_but_no_acks() {
     socket.emit("a", (1, "two")).unwrap();
     io.emit("b", ()).unwrap();
     io.to(&id).emit("c", &[true]).unwrap();
-    drop(socket.emit_with_ack::<(), _>("d", &Value::Null));
+    drop(socket.emit_with_ack::<()>("d", &Value::Null));
     let expected = [
         ["first one: a(1,\"two\")", "second one: a(1,\"two\")", "own one: a(1,\"two\")"],
         ["first all: b()", "second all: b()", "own one: b()"],
@@ -301,7 +301,7 @@ async fn a_socket_that_goes_knows_its_rooms_until_it_has_gone() {
     let io = server();
     let (log, gate) = (Log::default(), Arc::new(Notify::new()));
     let (leaving, left, opened) = (log.clone(), log.clone(), Arc::clone(&gate));
-    io.on("connection", async |socket: Socket| socket.join("a"));
+    io.on("connection", async |socket: Socket| socket.join("a").unwrap());
     let tell = async move |socket: Socket, Rooms(rooms): Rooms, reason: DisconnectReason| {
         note(&leaving, format!("{reason}: {rooms:?}, {}", socket.is_connected()));
         opened.notified().await;

@@ -11,6 +11,7 @@
     reason = "a test may fail loudly"
 )]
 
+mod broadcast_acks;
 mod client;
 mod durations;
 mod ending;
@@ -22,6 +23,7 @@ mod http2_client;
 mod http2_plain;
 mod listening;
 mod namespaces;
+mod operators;
 mod plain;
 mod plain_ending;
 mod polling;
@@ -29,6 +31,7 @@ mod pressure;
 mod rooms;
 #[cfg(feature = "tls")]
 mod tls;
+mod v3;
 mod ws_client;
 mod ws_client_evil;
 mod ws_client_life;

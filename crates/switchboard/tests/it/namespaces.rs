@@ -174,7 +174,7 @@ async fn a_family_broadcasts_to_all_its_namespaces() {
     let io = Server::builder().build();
     let family = io.of_matching(pattern("^/t-"));
     family.on("join", async |socket: Socket, Data(room): Data<String>, ack: Ack| {
-        socket.join(&room);
+        socket.join(&room).unwrap();
         ack.send(()).unwrap();
     });
     let watched = Arc::new(AtomicUsize::new(0));

@@ -9,7 +9,7 @@ fn rooms_server() -> Server {
     let io = Server::builder().build();
     let all = io.of("/");
     all.on("join", async |socket: Socket, Data(room): Data<String>, ack: Ack| {
-        socket.join(room);
+        socket.join(room).unwrap();
         ack.send(()).unwrap();
     });
     all.on("leave", async |socket: Socket, Data(room): Data<String>, ack: Ack| {
@@ -92,7 +92,7 @@ async fn a_socket_that_is_gone_cannot_come_back_by_join() {
     drop(client);
     until(|| !socket.is_connected()).await;
     until(|| io.of("/").sockets_count() == 0).await;
-    socket.join("late");
+    socket.join("late").unwrap();
     socket.emit("nothing", ()).unwrap();
     assert_eq!(io.of("/").rooms_count(), 0);
 }

@@ -42,7 +42,7 @@ fn part(namespace: &Namespace) {
         },
     );
     namespace.on("watch", async |socket: Socket, ack: Ack| {
-        socket.join("log");
+        socket.join("log").ok();
         ack.send(()).ok();
     });
     let all = namespace.clone();

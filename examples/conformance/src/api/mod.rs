@@ -12,12 +12,15 @@ use std::sync::atomic::AtomicU64;
 use serde_json::{Value, json};
 use switchboard::{Auth, ConnectError, Server};
 
+use crate::options::Options;
+
 /// How often a client has counted: state that all sockets share.
 #[derive(Clone, Default)]
 pub(crate) struct Counter(Arc<AtomicU64>);
 
 /// Serves `/` and `/other` alike, and `/admin` to those who know the word.
-pub(crate) fn serve(io: &Server) {
+pub(crate) fn server(options: &Options) -> Server {
+    let io = options.builder().state(Counter::default()).build();
     for name in ["/", "/other", "/admin"] {
         let namespace = io.of(name);
         life::register(&namespace);
@@ -31,4 +34,5 @@ pub(crate) fn serve(io: &Server) {
         let data = json!({ "status": 401, "hint": "say the word" });
         Err(ConnectError::new("not authorized").data(&data))
     });
+    io
 }

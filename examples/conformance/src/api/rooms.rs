@@ -9,7 +9,7 @@ use crate::raw::Any;
 /// Registers the handlers.
 pub(super) fn register(namespace: &Namespace) {
     namespace.on("join", async |socket: Socket, Data(room): Data<String>, ack: Ack| {
-        socket.join(room);
+        socket.join(room).ok();
         ack.send(&rooms_of(&socket)).ok();
     });
     namespace.on("leave", async |socket: Socket, Data(room): Data<String>, ack: Ack| {
@@ -54,8 +54,8 @@ struct Told {
 
 impl Told {
     fn emit(&self, to: Broadcast) {
-        let to = self.rooms.iter().fold(to, Broadcast::to);
-        let to = self.except.iter().fold(to, Broadcast::except);
+        let to = to.to(&self.rooms);
+        let to = to.except(&self.except);
         let list = self.args.get().trim();
         let json = list.strip_prefix('[').and_then(|it| it.strip_suffix(']')).unwrap_or(list);
         to.emit("told", RawArgs { json, attachments: &[] }).ok();

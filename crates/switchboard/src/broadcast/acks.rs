@@ -1,0 +1,331 @@
+//! Acknowledgements of broadcasts: one event, many answers.
+//!
+//! All recipients get the same bytes, and so the same ack id. Each holds a [`Share`] among the acks
+//! that it waits for, which tells when the client answers and also when it is dropped: a client
+//! that leaves is missing at once, and nobody waits for it. Whoever stops waiting takes the shares
+//! back, so that nothing is left of a question that nobody answered.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use switchboard_sio::{EncodeError, Payload};
+use tokio::sync::mpsc;
+use tokio::time::Sleep;
+
+use super::Broadcast;
+use super::target::Target;
+use crate::Id;
+use crate::error::AckError;
+use crate::namespace::NamespaceInner;
+use crate::prepared::Prepared;
+use crate::socket::Socket;
+
+/// An event to many that waits for their acknowledgements, from
+/// [`Broadcast::emit_with_ack`]: `.await` it for all answers, or take them one by one from
+/// [`stream`](Self::stream).
+#[must_use = "await it to get the acknowledgements"]
+#[derive(Debug)]
+pub struct BroadcastAck<T> {
+    gathering: Result<Gathering, EncodeError>,
+    answer: PhantomData<fn() -> T>,
+}
+
+impl<T> BroadcastAck<T> {
+    pub(crate) fn new(gathering: Result<Gathering, EncodeError>) -> Self {
+        Self { gathering, answer: PhantomData }
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        self.gathering.as_ref().map_or(Duration::ZERO, |it| it.timeout)
+    }
+
+    /// The answers as they come, one item for each socket.
+    ///
+    /// ```
+    /// # async fn run(io: switchboard::Server) -> Result<(), switchboard::EncodeError> {
+    /// let mut answers = io.emit_with_ack::<String>("who", ()).stream()?;
+    /// while let Some((id, answer)) = answers.next().await {
+    ///     match answer {
+    ///         Ok(name) => println!("{id} is {name}"),
+    ///         Err(error) => println!("{id} did not say: {error}"),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError`] when the arguments could not be written as JSON: nobody was asked.
+    pub fn stream(self) -> Result<BroadcastAnswers<T>, EncodeError> {
+        Ok(BroadcastAnswers { gathering: self.gathering?, answer: PhantomData })
+    }
+}
+
+impl<T: DeserializeOwned> BroadcastAck<T> {
+    async fn collect(self) -> Result<Vec<T>, BroadcastAckError<T>> {
+        let mut stream = self.stream().map_err(BroadcastAckError::Encode)?;
+        let (mut answers, mut missing) = (Vec::new(), Vec::new());
+        while let Some((id, answer)) = stream.next().await {
+            match answer {
+                Ok(answer) => answers.push(answer),
+                Err(error) => missing.push((id, error)),
+            }
+        }
+        let servers_missing = stream.servers_missing();
+        if missing.is_empty() && servers_missing == 0 {
+            return Ok(answers);
+        }
+        Err(BroadcastAckError::Incomplete { answers, missing, servers_missing })
+    }
+
+    /// For the one socket that the broadcast was for.
+    pub(crate) async fn single(self) -> Result<T, AckError> {
+        let mut stream = self.stream().map_err(AckError::Encode)?;
+        match stream.next().await {
+            Some((_, answer)) => answer,
+            None if stream.servers_missing() != 0 => Err(AckError::Timeout),
+            None => Err(AckError::Disconnected),
+        }
+    }
+}
+
+impl<T: DeserializeOwned + Send + 'static> IntoFuture for BroadcastAck<T> {
+    type Output = Result<Vec<T>, BroadcastAckError<T>>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.collect())
+    }
+}
+
+/// The answers to a broadcast as they come, from [`BroadcastAck::stream`].
+#[derive(Debug)]
+pub struct BroadcastAnswers<T> {
+    gathering: Gathering,
+    answer: PhantomData<fn() -> T>,
+}
+
+impl<T: DeserializeOwned> BroadcastAnswers<T> {
+    /// The next answer and whose it is; `None` once every socket has had its turn. Those that
+    /// have not answered in time come last, each with [`AckError::Timeout`].
+    ///
+    /// Nothing is lost when this is dropped before it is ready.
+    pub async fn next(&mut self) -> Option<(Id, Result<T, AckError>)> {
+        std::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// What [`next`](Self::next) awaits.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<(Id, Result<T, AckError>)>> {
+        let next = std::task::ready!(self.gathering.poll_next(cx));
+        let decode = |it: Payload<'static>| it.arg().map_err(AckError::Decode);
+        Poll::Ready(next.map(|(id, answer)| (id, answer.and_then(decode))))
+    }
+}
+
+impl<T> BroadcastAnswers<T> {
+    /// Servers of the cluster that did not say in time whom they have asked.
+    pub fn servers_missing(&self) -> usize {
+        self.gathering.servers
+    }
+}
+
+/// Why not everybody has answered a broadcast.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BroadcastAckError<T> {
+    /// The event could not be encoded: nobody was asked.
+    Encode(EncodeError),
+    /// Some have answered, some have not.
+    #[non_exhaustive]
+    Incomplete {
+        /// The answers that came, in the order of their arrival.
+        answers: Vec<T>,
+        /// Who has not answered, and why.
+        missing: Vec<(Id, AckError)>,
+        /// Servers of the cluster that did not say in time whom they have asked.
+        servers_missing: usize,
+    },
+}
+
+impl<T> fmt::Display for BroadcastAckError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Encode(error) => write!(f, "could not encode the event: {error}"),
+            Self::Incomplete { answers, missing, .. } => {
+                let (came, all) = (answers.len(), answers.len() + missing.len());
+                write!(f, "only {came} of {all} clients acknowledged")
+            }
+        }
+    }
+}
+
+impl<T: fmt::Debug> std::error::Error for BroadcastAckError<T> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Encode(error) => Some(error),
+            Self::Incomplete { .. } => None,
+        }
+    }
+}
+
+/// What whoever waits for the answers hears.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// A client has answered, or never will.
+    Answer(Id, Result<Payload<'static>, AckError>),
+}
+
+/// The place of one recipient among the acks that it waits for.
+#[derive(Debug)]
+pub(crate) struct Share {
+    socket: Id,
+    /// Gone once there was an answer.
+    answers: Option<mpsc::UnboundedSender<Heard>>,
+}
+
+impl Share {
+    pub(crate) fn answer(mut self, answer: Result<Payload<'static>, AckError>) {
+        if let Some(answers) = self.answers.take() {
+            // Nobody listens any more when the asking future was dropped a moment ago.
+            answers.send(Heard::Answer(self.socket, answer)).ok();
+        }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        if let Some(answers) = self.answers.take() {
+            answers.send(Heard::Answer(self.socket, Err(AckError::Disconnected))).ok();
+        }
+    }
+}
+
+/// Answers that come in, and who still owes one.
+pub(crate) struct Gathering {
+    /// Holds at most one answer of each recipient, so it is bounded by their number.
+    answers: mpsc::UnboundedReceiver<Heard>,
+    ack: u64,
+    pending: HashMap<Id, Socket>,
+    /// Servers of which we do not know yet whom they have asked.
+    servers: usize,
+    timeout: Duration,
+    /// Starts with the first poll, which needs a runtime.
+    sleep: Option<Pin<Box<Sleep>>>,
+    asked_at: tokio::time::Instant,
+    is_late: bool,
+}
+
+impl Broadcast {
+    pub(super) fn gather(&self, ack: u64, packet: &Prepared) -> Gathering {
+        let timeout = self.ack_timeout.unwrap_or_else(|| self.namespace.ack_timeout());
+        let (answers, heard) = mpsc::unbounded_channel();
+        let pending = self.namespace.ask(&self.target, ack, packet, &answers);
+        Gathering {
+            answers: heard,
+            ack,
+            pending,
+            servers: 0,
+            timeout,
+            sleep: None,
+            asked_at: tokio::time::Instant::now(),
+            is_late: false,
+        }
+    }
+}
+
+impl NamespaceInner {
+    /// Hands a packet with an ack id to the sockets of this server that are meant.
+    pub(crate) fn ask(
+        &self,
+        target: &Target,
+        ack: u64,
+        packet: &Prepared,
+        answers: &mpsc::UnboundedSender<Heard>,
+    ) -> HashMap<Id, Socket> {
+        // Collected first: an answer may wake whoever waits, which no lock of a room should see.
+        let sockets = target.sockets(self);
+        for socket in &sockets {
+            let share = Share { socket: socket.id(), answers: Some(answers.clone()) };
+            match socket.wait_with(ack, share) {
+                Err((share, error)) => share.answer(Err(error)),
+                Ok(()) => {
+                    let is_sent = socket.session().outbox.push_shared(packet);
+                    if !is_sent && packet.flags().is_volatile {
+                        socket.refuse_ack(ack, AckError::NotSent);
+                    }
+                }
+            }
+        }
+        sockets.into_iter().map(|it| (it.id(), it)).collect()
+    }
+}
+
+impl Gathering {
+    pub(crate) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<(Id, Result<Payload<'static>, AckError>)>> {
+        loop {
+            if self.pending.is_empty() && (self.servers == 0 || self.is_late) {
+                return Poll::Ready(None);
+            }
+            if let Poll::Ready(heard) = self.answers.poll_recv(cx) {
+                match heard {
+                    Some(Heard::Answer(id, answer)) => {
+                        if self.pending.remove(&id).is_some() {
+                            return Poll::Ready(Some((id, answer)));
+                        }
+                    }
+                    // Every share has had its say, so that nobody can be pending.
+                    None => self.is_late = true,
+                }
+                if !self.is_late {
+                    continue;
+                }
+            }
+            if self.is_late {
+                return Poll::Ready(self.next_late());
+            }
+            std::task::ready!(self.poll_sleep(cx));
+            self.is_late = true;
+        }
+    }
+
+    /// One of those who have not answered in time.
+    fn next_late(&mut self) -> Option<(Id, Result<Payload<'static>, AckError>)> {
+        let id = self.pending.keys().next().copied()?;
+        if let Some(socket) = self.pending.remove(&id) {
+            socket.forget_ack(self.ack);
+        }
+        Some((id, Err(AckError::Timeout)))
+    }
+
+    fn poll_sleep(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let left = self.timeout.saturating_sub(self.asked_at.elapsed());
+        if left.is_zero() {
+            return Poll::Ready(());
+        }
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(left)));
+        sleep.as_mut().poll(cx)
+    }
+}
+
+impl Drop for Gathering {
+    fn drop(&mut self) {
+        for socket in self.pending.values() {
+            socket.forget_ack(self.ack);
+        }
+    }
+}
+
+impl fmt::Debug for Gathering {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gathering").field("pending", &self.pending.len()).finish_non_exhaustive()
+    }
+}

@@ -12,9 +12,11 @@ use crate::extract::{Context, FromContext, Rejection};
 /// Up to eight arguments, each an extractor: [`Socket`](crate::Socket), [`Data`](crate::Data),
 /// [`TryData`](crate::TryData), [`Args`](crate::Args), [`Ack`](crate::Ack),
 /// [`Auth`](crate::Auth), [`State`](crate::State), [`EventName`](crate::EventName),
-/// [`DisconnectReason`](crate::DisconnectReason), `Arc<`[`Handshake`](crate::Handshake)`>`, or a
-/// type of your own that implements [`FromContext`]. Event handlers return nothing, a middleware
-/// returns `Result<(), `[`ConnectError`]`>`. A closure may capture what is `Clone + Send + Sync`:
+/// [`Rooms`](crate::Rooms), [`DisconnectReason`](crate::DisconnectReason), [`EventError`],
+/// [`Handshake`](crate::Handshake), a type of your own that implements [`FromContext`], or an
+/// `Option` or `Result` of one. Event handlers return nothing, a middleware returns
+/// `Result<(), `[`ConnectError`]`>`, an event middleware `Result<(), `[`EventError`]`>`. A closure
+/// may capture what is `Clone + Send + Sync`:
 ///
 /// ```
 /// use std::sync::Arc;
@@ -33,8 +35,10 @@ use crate::extract::{Context, FromContext, Rejection};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot handle this",
     label = "not an async function of extractors",
-    note = "a handler is an async function or closure; its arguments are extractors such as \
-            `Socket`, `Data<T>` and `Ack`, and it returns `()` (a middleware: `Result<(), ConnectError>`)",
+    note = "a handler is an async function or closure of up to eight extractors, such as `Socket`, \
+            `Data<T>` and `Ack`; plain data is no extractor: write `Data<String>`, not `String`",
+    note = "it returns `()`; a middleware returns `Result<(), ConnectError>`, an event middleware \
+            `Result<(), EventError>`",
     note = "its future must be `Send`, and what it captures `Clone + Send + Sync + 'static`"
 )]
 pub trait Handler<Params, Out>: Send + Sync + 'static {

@@ -22,6 +22,7 @@ mod http2_attacks;
 mod http2_client;
 mod http2_plain;
 mod listening;
+mod messages;
 mod namespaces;
 mod operators;
 mod plain;

@@ -102,3 +102,12 @@ pub use server::{Server, ServerBuilder};
 pub use socket::{Emitter, Socket};
 pub use switchboard_sio::{Args as EmitArgs, Binary, Payload, RawArgs};
 pub use transport::Transport;
+
+/// The programs of the guide compile.
+#[cfg(doctest)]
+mod guide {
+    #[doc = include_str!("../../../docs/guide/handlers.md")]
+    mod handlers {}
+    #[doc = include_str!("../../../docs/guide/namespaces.md")]
+    mod namespaces {}
+}

@@ -23,6 +23,7 @@ use crate::handler::{Handler, HandlerFuture, erase};
 use crate::listeners::{HandlerId, Listener, Listeners, Owner};
 use crate::registration::registration;
 use crate::rooms::names::{self, IntoRooms};
+use crate::socket::Socket;
 use crate::sync::{read, write};
 
 /// A family of dynamic namespaces, from [`Server::of_matching`](crate::Server::of_matching) or
@@ -163,6 +164,26 @@ impl ParentBroadcast {
     /// Changes the broadcast of each namespace, by whatever a [`Broadcast`] can do.
     pub fn each(self, change: impl FnMut(Broadcast) -> Broadcast) -> Self {
         Self(self.0.into_iter().map(change).collect())
+    }
+
+    /// What is emitted may be lost; see [`Broadcast::volatile`].
+    pub fn volatile(self) -> Self {
+        self.each(Broadcast::volatile)
+    }
+
+    /// Whether what is emitted is compressed; see [`Broadcast::compress`].
+    pub fn compress(self, compress: bool) -> Self {
+        self.each(|it| it.compress(compress))
+    }
+
+    /// Only sockets of this server are meant, in a cluster of several.
+    pub fn local(self) -> Self {
+        self.each(Broadcast::local)
+    }
+
+    /// The chosen sockets of this server.
+    pub fn sockets(&self) -> Vec<Socket> {
+        self.0.iter().flat_map(Broadcast::sockets).collect()
     }
 
     /// Sends an event.

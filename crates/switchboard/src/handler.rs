@@ -48,6 +48,51 @@ pub trait Handler<Params, Out>: Send + Sync + 'static {
     ///
     /// The [`Rejection`] of the first argument that cannot be had.
     fn call(&self, context: &Context<'_>) -> Result<HandlerFuture<Out>, Rejection>;
+
+    /// How many events of one socket it may have in hand at once: 1, unless it is wrapped in
+    /// [`concurrent`].
+    fn concurrency(&self) -> usize {
+        1
+    }
+}
+
+/// A handler that gives the order of events up: up to `count` events of one socket are in its hand
+/// at once, and the socket's next event does not wait for it.
+///
+/// It begins its events in the order in which they were sent. One event more than `count` waits,
+/// and so do those behind it. At most 64; for events alone, occasions such as `connection` and
+/// `disconnect` keep their order. Costs a place in a list for each event in hand.
+///
+/// ```
+/// use switchboard::{Ack, Data, Server, concurrent};
+///
+/// async fn fetch(Data(url): Data<String>, ack: Ack) {
+///     // A slow answer holds up neither the next request nor anything else.
+///     ack.send(&url.len()).ok();
+/// }
+///
+/// let io = Server::builder().build();
+/// io.on("fetch", concurrent(8, fetch));
+/// ```
+pub fn concurrent<H>(count: usize, handler: H) -> Concurrent<H> {
+    Concurrent { count, handler }
+}
+
+/// See [`concurrent`].
+#[derive(Clone, Copy, Debug)]
+pub struct Concurrent<H> {
+    count: usize,
+    handler: H,
+}
+
+impl<P, H: Handler<P, ()>> Handler<P, ()> for Concurrent<H> {
+    fn call(&self, context: &Context<'_>) -> Result<HandlerFuture<()>, Rejection> {
+        self.handler.call(context)
+    }
+
+    fn concurrency(&self) -> usize {
+        self.count
+    }
 }
 
 /// What a handler does, not yet begun.

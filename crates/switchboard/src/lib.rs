@@ -89,7 +89,7 @@ pub use extract::{
     Args, Auth, Context, Data, DisconnectDescription, EventName, FromContext, Rejection, Rooms,
     State, TryData,
 };
-pub use handler::{Handler, HandlerFuture};
+pub use handler::{Concurrent, Handler, HandlerFuture, concurrent};
 pub use handshake::Handshake;
 pub use id::Id;
 pub use listeners::HandlerId;

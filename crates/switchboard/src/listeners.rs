@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::handler::{EventCheck, EventHandler};
+use crate::handler::{EventCheck, EventHandler, Handler, erase};
 use crate::outgoing::Watcher;
 
 /// Names one registered handler, so that it can be taken out again.
@@ -41,17 +41,30 @@ pub(crate) struct Listener<F> {
     pub(crate) id: HandlerId,
     /// Of a handler that is called once: whether it has been.
     spent: Option<Arc<AtomicBool>>,
+    /// How many events of one socket it may have in hand at once.
+    concurrency: usize,
     pub(crate) call: F,
+}
+
+impl Listener<EventHandler> {
+    pub(crate) fn of<P>(handler: impl Handler<P, ()>) -> Self {
+        let concurrency = handler.concurrency().clamp(1, CONCURRENCY_MAX);
+        Self { concurrency, ..Self::new(erase(handler)) }
+    }
+
+    /// Called for the first occasion alone.
+    pub(crate) fn once<P>(handler: impl Handler<P, ()>) -> Self {
+        Self { spent: Some(Arc::default()), ..Self::of(handler) }
+    }
+
+    pub(crate) fn concurrency(&self) -> usize {
+        self.concurrency
+    }
 }
 
 impl<F> Listener<F> {
     pub(crate) fn new(call: F) -> Self {
-        Self { id: HandlerId::next(), spent: None, call }
-    }
-
-    /// Called for the first occasion alone.
-    pub(crate) fn once(call: F) -> Self {
-        Self { spent: Some(Arc::default()), ..Self::new(call) }
+        Self { id: HandlerId::next(), spent: None, concurrency: 1, call }
     }
 
     /// Takes the one call of a handler that is called once.
@@ -313,3 +326,7 @@ fn pull<F: Clone>(list: &mut List<F>, id: HandlerId) -> Option<Listener<F>> {
     *list = (!rest.is_empty()).then_some(rest);
     Some(pulled)
 }
+
+/// Events of one socket that a handler may have in hand at once, whatever it asks for: each of
+/// them is looked at whenever the connection has something to do.
+const CONCURRENCY_MAX: usize = 64;

@@ -68,7 +68,7 @@ impl Namespace {
     where
         H: Handler<P, ()>,
     {
-        let listener = Listener::new(erase(handler));
+        let listener = Listener::of(handler);
         self.change(|owner, listeners| listeners.add(owner, event, listener))
     }
 

@@ -23,7 +23,7 @@ macro_rules! registration {
             where
                 H: $crate::handler::Handler<P, ()>,
             {
-                let listener = $crate::listeners::Listener::once($crate::handler::erase(handler));
+                let listener = $crate::listeners::Listener::once(handler);
                 self.change(|owner, listeners| listeners.add(owner, event, listener))
             }
 
@@ -56,7 +56,7 @@ macro_rules! registration {
             where
                 H: $crate::handler::Handler<P, ()>,
             {
-                let listener = $crate::listeners::Listener::new($crate::handler::erase(handler));
+                let listener = $crate::listeners::Listener::of(handler);
                 self.change(|_owner, listeners| {
                     listeners.add_any(listener, $crate::listeners::At::Back)
                 })
@@ -67,7 +67,7 @@ macro_rules! registration {
             where
                 H: $crate::handler::Handler<P, ()>,
             {
-                let listener = $crate::listeners::Listener::new($crate::handler::erase(handler));
+                let listener = $crate::listeners::Listener::of(handler);
                 self.change(|_owner, listeners| {
                     listeners.add_any(listener, $crate::listeners::At::Front)
                 })

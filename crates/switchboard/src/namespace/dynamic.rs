@@ -62,7 +62,7 @@ impl ParentNamespace {
     where
         H: Handler<P, ()>,
     {
-        let listener = Listener::new(erase(handler));
+        let listener = Listener::of(handler);
         self.change(|owner, listeners| listeners.add(owner, event, listener))
     }
 

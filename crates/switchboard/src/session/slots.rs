@@ -30,8 +30,8 @@ pub(crate) struct Slot {
     pub(crate) socket: Socket,
     phase: Phase,
     running: Option<Running>,
-    /// The disconnect handlers, which run beside whatever still runs.
-    farewell: Option<HandlerFuture<()>>,
+    /// What runs beside: the disconnect handlers, and events of handlers that are concurrent.
+    beside: Vec<HandlerFuture<()>>,
     queue: VecDeque<Waiting>,
     queue_bytes: usize,
     /// Keeps a dynamic namespace in being.
@@ -53,6 +53,8 @@ enum Running {
     Ask(HandlerFuture<Asked>, Box<str>),
     Check(HandlerFuture<Result<(), ConnectError>>, Box<str>),
     Handler(HandlerFuture<()>),
+    /// A concurrent handler has its hands full with so many events, and this is one more.
+    Crowded(Waiting, usize),
 }
 
 /// An event whose turn has not come.
@@ -87,7 +89,7 @@ impl Slot {
             socket,
             phase: Phase::Checking,
             running: None,
-            farewell: None,
+            beside: Vec::new(),
             queue: VecDeque::new(),
             queue_bytes: 0,
             stay: None,
@@ -111,7 +113,7 @@ impl Slot {
     pub(crate) fn is_finished(&self) -> bool {
         self.phase == Phase::Gone
             && self.running.is_none()
-            && self.farewell.is_none()
+            && self.beside.is_empty()
             && self.queue.is_empty()
     }
 
@@ -135,7 +137,7 @@ impl Slot {
             self.queue.push_back(Waiting { id, payload: payload.into_owned() });
             return Ok(());
         }
-        self.start(id, payload)?;
+        self.start(id, payload, cx)?;
         self.poll(cx)
     }
 
@@ -156,7 +158,7 @@ impl Slot {
                 if !(disconnecting.is_empty() && disconnect.is_empty()) {
                     let handlers = [disconnecting, disconnect];
                     let farewell = occasion::farewell(handlers, self.socket.clone(), farewell);
-                    self.farewell = Some(Box::pin(farewell));
+                    self.beside.push(Box::pin(farewell));
                 }
             }
         }
@@ -173,18 +175,14 @@ impl Slot {
     /// Drops everything that still runs or waits.
     pub(crate) fn abandon(&mut self) {
         self.running = None;
-        self.farewell = None;
+        self.beside = Vec::new();
         self.queue = VecDeque::new();
         self.queue_bytes = 0;
     }
 
     /// Runs what can run.
     pub(crate) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Result<(), Panicked> {
-        if let Some(farewell) = &mut self.farewell
-            && poll_caught(farewell, cx)?.is_ready()
-        {
-            self.farewell = None;
-        }
+        self.poll_beside(cx)?;
         loop {
             match &mut self.running {
                 None => {
@@ -193,7 +191,15 @@ impl Slot {
                         return Ok(());
                     };
                     self.queue_bytes -= payload_len(&payload);
-                    self.start(id, payload)?;
+                    self.start(id, payload, cx)?;
+                }
+                Some(Running::Crowded(_, limit)) => {
+                    if *limit <= self.beside.len() {
+                        return Ok(());
+                    }
+                    if let Some(Running::Crowded(event, _)) = self.running.take() {
+                        self.start(event.id, event.payload, cx)?;
+                    }
                 }
                 Some(Running::Handler(handler)) => {
                     if poll_caught(handler, cx)?.is_pending() {
@@ -262,12 +268,57 @@ impl Slot {
         self.socket.session().outbox.push_packet(&packet);
     }
 
-    fn start(&mut self, id: Option<u64>, payload: Payload<'_>) -> Result<(), Panicked> {
+    fn poll_beside(&mut self, cx: &mut TaskContext<'_>) -> Result<(), Panicked> {
+        if self.beside.is_empty() {
+            return Ok(());
+        }
+        let mut polled = Ok(());
+        self.beside.retain_mut(|it| match poll_caught(it, cx) {
+            Ok(it) => it.is_pending(),
+            Err(panicked) => {
+                polled = Err(panicked);
+                false
+            }
+        });
+        if self.beside.is_empty() {
+            self.beside = Vec::new();
+        }
+        polled
+    }
+
+    /// Runs what an event has begun: in its turn, or beside what comes.
+    fn begin(
+        &mut self,
+        mut handler: HandlerFuture<()>,
+        concurrency: usize,
+        cx: &mut TaskContext<'_>,
+    ) -> Result<(), Panicked> {
+        if concurrency == 1 {
+            self.running = Some(Running::Handler(handler));
+        } else if poll_caught(&mut handler, cx)?.is_pending() {
+            self.beside.push(handler);
+        }
+        Ok(())
+    }
+
+    fn start(
+        &mut self,
+        id: Option<u64>,
+        payload: Payload<'_>,
+        cx: &mut TaskContext<'_>,
+    ) -> Result<(), Panicked> {
         let name = payload.event_name();
         let own = self.socket.plan(&name);
         let namespace = self.socket.namespace_inner();
         let shared = namespace.plan(&name);
         let family = namespace.family_plan(&name);
+        let concurrency = concurrency([Some(&own), Some(&shared), family.as_ref()]);
+        if 1 < concurrency && concurrency <= self.beside.len() {
+            drop(name);
+            let event = Waiting { id, payload: payload.into_owned() };
+            self.running = Some(Running::Crowded(event, concurrency));
+            return Ok(());
+        }
         let handler = match sole_handler(&own, &shared, family.as_ref()) {
             Sole::Nobody => return Ok(()),
             Sole::One(handler) => handler,
@@ -275,8 +326,7 @@ impl Slot {
                 let turn = Turn::new(own, shared, family);
                 drop(name);
                 let all = turn.run(self.socket.clone(), id, payload.into_owned());
-                self.running = Some(Running::Handler(Box::pin(all)));
-                return Ok(());
+                return self.begin(Box::pin(all), concurrency, cx);
             }
         };
         match handler.claim() {
@@ -288,10 +338,12 @@ impl Slot {
         // Extractors may be the application's code.
         let started = catch_unwind(AssertUnwindSafe(|| (handler.call)(&context)));
         match started.map_err(|_panic| Panicked)? {
-            Ok(handler) => self.running = Some(Running::Handler(handler)),
-            Err(rejection) => occasion::reject(&context, &rejection),
+            Ok(handler) => self.begin(handler, concurrency, cx),
+            Err(rejection) => {
+                occasion::reject(&context, &rejection);
+                Ok(())
+            }
         }
-        Ok(())
     }
 }
 
@@ -300,6 +352,12 @@ impl Drop for Slot {
         // However it ends: what a socket keeps may hold the socket.
         self.socket.clear();
     }
+}
+
+/// The most that one of the event's handlers asks for.
+fn concurrency(plans: [Option<&Plan>; 3]) -> usize {
+    let handlers = plans.into_iter().flatten().filter_map(|it| it.own.as_deref()).flatten();
+    handlers.map(EventListener::concurrency).max().unwrap_or(1)
 }
 
 /// How much there is to do for an event.

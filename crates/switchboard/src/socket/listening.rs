@@ -25,7 +25,7 @@ impl Socket {
     where
         H: Handler<P, ()>,
     {
-        let listener = Listener::new(erase(handler));
+        let listener = Listener::of(handler);
         self.change(|owner, listeners| listeners.add(owner, event, listener))
     }
 

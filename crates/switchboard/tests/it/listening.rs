@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use switchboard::{
     Ack, Binary, Data, DisconnectDescription, DisconnectReason, EventError, EventName, Handshake,
-    Outgoing, Payload, Rejection, Rooms, Server, Socket,
+    Outgoing, Payload, Rejection, Rooms, Server, Socket, concurrent,
 };
 use tokio::sync::{Notify, mpsc};
 
@@ -426,4 +426,60 @@ async fn an_extractor_may_be_optional() {
     client.send_all([r#"421["x","one"]"#, r#"422["x",1]"#]).await;
     assert_eq!(client.text().await, r#"431[false,"one"]"#);
     assert_eq!(client.text().await, "432[true,null]");
+}
+
+#[tokio::test]
+async fn a_concurrent_handler_has_several_events_in_hand_but_no_more_than_it_says() {
+    let io = server();
+    let (begun, gate) = (Log::default(), Arc::new(tokio::sync::Semaphore::new(0)));
+    let (noted, opened) = (Arc::clone(&begun), Arc::clone(&gate));
+    let slow = async move |Data(n): Data<u32>, ack: Ack| {
+        note(&noted, n.to_string());
+        opened.acquire().await.unwrap().forget();
+        ack.send(&n).unwrap();
+    };
+    io.on("slow", concurrent(2, slow));
+    let server = start(&io).await;
+    let (mut client, _) = Client::connect(&server).await;
+    // Others do not wait for it, ...
+    send(&mut client, &[r#"421["slow",1]"#, r#"422["slow",2]"#]).await;
+    // ... until one more comes than it takes.
+    client.send_all([r#"423["slow",3]"#, r#"424["done"]"#]).await;
+    assert_eq!(*begun.lock().unwrap(), ["1", "2"]);
+    gate.add_permits(1);
+    let first = client.text().await;
+    assert!(first == "431[1]" || first == "432[2]", "{first}");
+    assert_eq!(client.text().await, "434[]");
+    until(|| begun.lock().unwrap().len() == 3).await;
+    assert_eq!(*begun.lock().unwrap(), ["1", "2", "3"]);
+    gate.add_permits(2);
+    let mut rest = [first, client.text().await, client.text().await];
+    rest.sort();
+    assert_eq!(rest, ["431[1]", "432[2]", "433[3]"]);
+}
+
+#[tokio::test]
+async fn concurrent_events_end_before_their_socket_does() {
+    let io = server();
+    let (log, gate) = (Log::default(), Arc::new(Notify::new()));
+    let (begun, ended, gone, opened) = (log.clone(), log.clone(), log.clone(), gate.clone());
+    let slow = async move || {
+        note(&begun, "begun");
+        opened.notified().await;
+        note(&ended, "ended");
+    };
+    io.on("slow", concurrent(8, slow));
+    io.on("disconnect", async move || note(&gone, "gone"));
+    io.on("boom", concurrent(8, async || panic!("as the test demands")));
+    let server = start(&io).await;
+    let (mut client, _) = Client::connect(&server).await;
+    send(&mut client, &[r#"42["slow"]"#]).await;
+    client.send(r#"41"#).await;
+    until(|| log.lock().unwrap().len() == 2).await;
+    gate.notify_one();
+    until(|| log.lock().unwrap().len() == 3).await;
+    assert_eq!(lines(&log), ["begun", "gone", "ended"]);
+    let (mut client, _) = Client::connect(&server).await;
+    client.send(r#"42["boom"]"#).await;
+    assert_eq!(client.close_code().await, Some(1011));
 }

@@ -207,6 +207,10 @@ export class Peer {
     return this.messages.shift();
   }
 
+  get isOpen() {
+    return this.socket.readyState === WebSocket.OPEN;
+  }
+
   get isClosed() {
     return this.socket.readyState === WebSocket.CLOSED;
   }

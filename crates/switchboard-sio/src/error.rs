@@ -44,7 +44,7 @@ pub enum PeerError {
     UnexpectedBinary,
     /// A packet that this end never gets: CONNECT_ERROR from a client.
     UnexpectedPacket,
-    /// Text while attachments are missing.
+    /// Text while attachments are missing, or where the format has none.
     UnexpectedText,
     /// The first character is no packet type.
     UnknownPacket,
@@ -96,7 +96,7 @@ impl fmt::Display for PeerError {
             Self::TooManyAttachments => "more attachments than the configured limit",
             Self::UnexpectedBinary => "binary message that no packet announced",
             Self::UnexpectedPacket => "packet that only servers send",
-            Self::UnexpectedText => "text message while attachments are missing",
+            Self::UnexpectedText => "text message where a binary one had to come",
             Self::UnknownPacket => "unknown packet type",
         })
     }
@@ -112,6 +112,8 @@ pub enum EncodeError {
     IdTooLarge,
     /// An argument could not be serialised.
     Json(serde_json::Error),
+    /// The application's own parser refused the packet.
+    Parser(Box<dyn std::error::Error + Send + Sync>),
     /// Placeholders and attachments do not match one to one, mostly because an argument has an
     /// object with a `_placeholder` key beside real attachments. The receiver could not tell them
     /// apart, and would close its connection.
@@ -126,11 +128,28 @@ pub enum EncodeError {
     TooManyAttachments,
 }
 
+impl EncodeError {
+    pub(crate) fn not_json() -> Self {
+        Self::Json(serde::de::Error::custom("raw arguments are not JSON"))
+    }
+
+    /// What a payload that we wrote ourselves can have wrong: the arguments.
+    pub(crate) fn of_own(error: PeerError) -> Self {
+        match error {
+            PeerError::BadPlaceholder => Self::PlaceholderMismatch,
+            PeerError::ReservedEventName => Self::ReservedEventName,
+            PeerError::TooDeep => Self::TooDeep,
+            _ => Self::not_json(),
+        }
+    }
+}
+
 impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::IdTooLarge => "ack id is above 2^53 - 1; count from 0",
             Self::Json(error) => return write!(f, "could not serialise an argument: {error}"),
+            Self::Parser(error) => return write!(f, "the parser refused the packet: {error}"),
             Self::PlaceholderMismatch => {
                 "placeholders and attachments do not match; does an argument have a key \
                  `_placeholder`? use another name"
@@ -148,7 +167,11 @@ impl fmt::Display for EncodeError {
 
 impl std::error::Error for EncodeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        if let Self::Json(error) = self { Some(error) } else { None }
+        match self {
+            Self::Json(error) => Some(error),
+            Self::Parser(error) => Some(&**error),
+            _ => None,
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, SeqAccess
 
 use crate::json::{self, Fault, Scanner};
 use crate::placeholder::Placeholders;
-use crate::{ArgsError, PeerError, binary};
+use crate::{Args, ArgsError, EncodeError, PeerError, binary};
 
 /// Name, arguments and attachments of an event, or arguments and attachments of an ack.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,7 +66,7 @@ impl<'a> Payload<'a> {
     /// [`ArgsError`] when an argument is not what `T` asks for. A string with a lone surrogate and
     /// a number beyond the range of its type are such cases too: only the raw text carries them.
     pub fn args<T: DeserializeOwned>(&self) -> Result<T, ArgsError> {
-        let args = Args { scanner: Scanner::new(self.args_json(), json::DEPTH_MAX) };
+        let args = Items { scanner: Scanner::new(self.args_json(), json::DEPTH_MAX) };
         binary::provide(&self.attachments, || T::deserialize(args)).map_err(ArgsError)
     }
 
@@ -76,7 +76,7 @@ impl<'a> Payload<'a> {
     ///
     /// As for [`args`](Self::args).
     pub fn arg<T: DeserializeOwned>(&self) -> Result<T, ArgsError> {
-        let mut args = Args { scanner: Scanner::new(self.args_json(), json::DEPTH_MAX) };
+        let mut args = Items { scanner: Scanner::new(self.args_json(), json::DEPTH_MAX) };
         let first = args.next_text().map(|it| it.unwrap_or("null"));
         binary::provide(&self.attachments, || serde_json::from_str(first?)).map_err(ArgsError)
     }
@@ -113,6 +113,29 @@ impl<'a> Payload<'a> {
     /// As for an event.
     pub fn from_ack_json(json: &'a str, attachments: Vec<Bytes>) -> Result<Self, PeerError> {
         Self::ack(json, PLAIN)?.with_attachments(attachments)
+    }
+
+    /// A payload to be sent by a parser of your own.
+    ///
+    /// # Errors
+    ///
+    /// An [`EncodeError`] as from [`encode::event`](crate::encode::event). Here, arguments that are
+    /// no JSON are found too, and the number of attachments is up to you.
+    pub fn of_event<A: Args>(name: &str, args: A) -> Result<Payload<'static>, EncodeError> {
+        let (json, attachments) = written(Some(name), args)?;
+        let payload = Payload::from_event_json(&json, attachments).map_err(EncodeError::of_own)?;
+        Ok(payload.into_owned())
+    }
+
+    /// A payload of an ack to be sent by a parser of your own; see [`of_event`](Self::of_event).
+    ///
+    /// # Errors
+    ///
+    /// As for an event.
+    pub fn of_ack<A: Args>(args: A) -> Result<Payload<'static>, EncodeError> {
+        let (json, attachments) = written(None, args)?;
+        let payload = Payload::from_ack_json(&json, attachments).map_err(EncodeError::of_own)?;
+        Ok(payload.into_owned())
     }
 
     /// Reads the array of an event, whose first item is the name.
@@ -186,6 +209,26 @@ pub(crate) struct Check<'p> {
     pub(crate) depth_max: usize,
     /// Present in binary packets.
     pub(crate) placeholders: Option<&'p mut Placeholders>,
+}
+
+/// The array of name and arguments, and the attachments.
+pub(crate) fn written<A: Args>(
+    name: Option<&str>,
+    args: A,
+) -> Result<(String, Vec<Bytes>), EncodeError> {
+    let mut array = b"[".to_vec();
+    if let Some(name) = name {
+        json::write_string(name, &mut array);
+        array.push(b',');
+    }
+    let args_at = array.len();
+    let attachments = args.write(&mut array)?;
+    if array.len() == args_at && name.is_some() {
+        array.pop();
+    }
+    array.push(b']');
+    let json = String::from_utf8(array).map_err(|_wrong| EncodeError::not_json())?;
+    Ok((json, attachments))
 }
 
 /// No attachments, and the deepest nesting that any scan allows.
@@ -271,11 +314,11 @@ fn skip_items<S: json::Sink>(scanner: &mut Scanner<'_>, sink: &mut S) -> Result<
 ///
 /// Each on its own, because serde_json stops at 127 levels: the array around the arguments would
 /// take one of them away, and payloads that the decoder accepts could not be read.
-struct Args<'a> {
+struct Items<'a> {
     scanner: Scanner<'a>,
 }
 
-impl<'a> Args<'a> {
+impl<'a> Items<'a> {
     fn next_text(&mut self) -> Result<Option<&'a str>, serde_json::Error> {
         if self.scanner.peek().is_none() {
             return Ok(None);
@@ -286,7 +329,7 @@ impl<'a> Args<'a> {
     }
 }
 
-impl<'de> SeqAccess<'de> for Args<'de> {
+impl<'de> SeqAccess<'de> for Items<'de> {
     type Error = serde_json::Error;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
@@ -298,7 +341,7 @@ impl<'de> SeqAccess<'de> for Args<'de> {
     }
 }
 
-impl<'de> Deserializer<'de> for Args<'de> {
+impl<'de> Deserializer<'de> for Items<'de> {
     type Error = serde_json::Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
@@ -346,7 +389,7 @@ impl<'de> Deserializer<'de> for Args<'de> {
 
 /// The arguments for a tuple: as many as it wants, `null` for those that were not sent.
 struct Padded<'a> {
-    args: Args<'a>,
+    args: Items<'a>,
     missing: usize,
 }
 

@@ -14,6 +14,9 @@ use serde::de::DeserializeOwned;
 use switchboard_sio::{Args, EncodeError};
 
 use crate::Id;
+use crate::cluster::Node;
+use crate::cluster::message::{Body, Heard, Message};
+use crate::cluster::replies::Replies;
 use crate::error::ClusterError;
 use crate::flags::Flags;
 use crate::namespace::NamespaceInner;
@@ -126,7 +129,7 @@ impl Broadcast {
     ///
     /// [`EncodeError`] when the arguments cannot be written as JSON. Then nobody gets anything.
     pub fn emit<A: Args>(&self, event: &str, args: A) -> Result<(), EncodeError> {
-        self.deliver(&self.prepare(event, None, args)?);
+        self.deliver(&self.prepare(event, args)?);
         Ok(())
     }
 
@@ -163,9 +166,7 @@ impl Broadcast {
         event: &str,
         args: impl Args,
     ) -> BroadcastAck<T> {
-        let id = self.namespace.next_ack();
-        let packet = self.prepare(event, Some(id), args);
-        BroadcastAck::new(packet.map(|packet| self.gather(id, &packet)))
+        BroadcastAck::new(self.gather(event, args))
     }
 
     /// The chosen sockets of this server. Those of others: [`fetch_sockets`](Self::fetch_sockets).
@@ -179,42 +180,56 @@ impl Broadcast {
     ///
     /// [`ClusterError`] when a server of the cluster does not answer within 5 s.
     pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>, ClusterError> {
-        let sockets = self.sockets();
-        let snapshots = sockets.iter().map(Socket::snapshot);
-        Ok(snapshots.map(|it| RemoteSocket::new(&self.namespace, it)).collect())
+        let own = self.sockets();
+        let mut snapshots: Vec<_> = own.iter().map(Socket::snapshot).collect();
+        if let Some(node) = self.node() {
+            let replies = Replies::open(node);
+            let (target, request) = (&self.target, replies.request());
+            node.publish(&self.message(Body::Fetch { target, request }));
+            let missing = replies.collect(|heard| {
+                let Heard::Sockets(server, sockets) = heard else { return None };
+                snapshots.extend(sockets);
+                Some(server)
+            });
+            match missing.await {
+                0 => (),
+                servers_missing => return Err(ClusterError::Timeout { servers_missing }),
+            }
+        }
+        Ok(snapshots.into_iter().map(|it| RemoteSocket::new(&self.namespace, it)).collect())
     }
 
     /// Puts the chosen sockets into a room, or several. One that has reached a limit (see
     /// [`Socket::join`]) stays as it is.
     pub fn sockets_join(&self, rooms: impl IntoRooms) {
-        self.namespace.sockets_join(&self.target, &names::boxed(rooms));
+        let rooms = names::boxed(rooms);
+        self.namespace.sockets_join(&self.target, &rooms);
+        self.publish(Body::Join { target: &self.target, rooms: &rooms });
     }
 
     /// Takes the chosen sockets out of a room, or several.
     pub fn sockets_leave(&self, rooms: impl IntoRooms) {
-        self.namespace.sockets_leave(&self.target, &names::boxed(rooms));
+        let rooms = names::boxed(rooms);
+        self.namespace.sockets_leave(&self.target, &rooms);
+        self.publish(Body::Leave { target: &self.target, rooms: &rooms });
     }
 
     /// Disconnects the chosen sockets from this namespace; with `close`, ends their whole
     /// connections.
     pub fn disconnect_sockets(&self, close: bool) {
         self.namespace.disconnect_sockets(&self.target, close);
+        self.publish(Body::Disconnect { target: &self.target, close });
     }
 
     /// Encodes an event, after whoever watches has seen it.
-    fn prepare(
-        &self,
-        event: &str,
-        id: Option<u64>,
-        args: impl Args,
-    ) -> Result<Prepared, EncodeError> {
+    fn prepare(&self, event: &str, args: impl Args) -> Result<Prepared, EncodeError> {
         let (namespace, name) = (&self.namespace, self.namespace.name());
         let packet = if namespace.is_watched() {
             let written = Written::new(args)?;
             written.show(namespace, event, To::Many(&self.sockets()));
-            namespace.encoding.event(name, id, event, written.args())?
+            namespace.encoding.event(name, None, event, written.args())?
         } else {
-            namespace.encoding.event(name, id, event, args)?
+            namespace.encoding.event(name, None, event, args)?
         };
         Ok(Prepared::new(packet, self.flags))
     }
@@ -222,6 +237,23 @@ impl Broadcast {
     /// The one way by which every broadcast without an ack goes.
     fn deliver(&self, packet: &Prepared) {
         self.namespace.deliver(&self.target, packet);
+        self.publish(Body::Broadcast { target: &self.target, packet });
+    }
+
+    /// The cluster, where one is meant.
+    fn node(&self) -> Option<&Arc<Node>> {
+        self.namespace.node().filter(|_| !self.is_local)
+    }
+
+    fn message<'a>(&'a self, body: Body<'a>) -> Message<'a> {
+        Message { namespace: self.namespace.name(), body }
+    }
+
+    /// Tells the other servers, where they are meant.
+    fn publish(&self, body: Body<'_>) {
+        if let Some(node) = self.node() {
+            node.publish(&self.message(body));
+        }
     }
 }
 

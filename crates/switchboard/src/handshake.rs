@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use http::header::{COOKIE, HOST};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Uri};
+use http::{Extensions, HeaderMap, Uri};
 use serde::de::DeserializeOwned;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
@@ -95,8 +95,12 @@ impl Handshake {
     /// The request with these parts, which [`Serve`](crate::Serve) has marked.
     pub(crate) fn of(parts: &Parts) -> Self {
         let address = parts.extensions.get::<PeerAddress>().map(|it| it.0);
-        let is_secure = parts.extensions.get::<Secured>().is_some();
-        Self { is_secure, ..Self::new(&parts.uri, &parts.headers, address) }
+        Self::new(&parts.uri, &parts.headers, address).marked(&parts.extensions)
+    }
+
+    /// Takes over what [`Serve`](crate::Serve) has found out about the connection.
+    pub(crate) fn marked(self, extensions: &Extensions) -> Self {
+        Self { is_secure: extensions.get::<Secured>().is_some(), ..self }
     }
 
     /// The same request, of a client that has joined a namespace with this payload.

@@ -1,7 +1,7 @@
 //! Real-time engine: Socket.IO, Engine.IO and WebSocket, wire-compatible with the official
 //! clients, on tokio and hyper.
 //!
-//! It does not bring an adapter for several nodes: that comes with later releases.
+//! Several servers of one process can form a [`cluster`]; several machines cannot yet.
 //! It speaks Engine.IO 4 and Socket.IO 5, as clients of versions 3 and 4 do, and if it is told to
 //! ([`ServerBuilder::allow_eio3`]) what older clients speak.
 //!
@@ -60,6 +60,7 @@ mod outbox;
 mod outgoing;
 mod prepared;
 mod registration;
+mod relay;
 mod rooms;
 mod server;
 mod session;
@@ -70,13 +71,18 @@ mod transport;
 mod wheel;
 mod writing;
 
+pub mod cluster;
 pub mod engine;
+pub mod parser;
 pub mod ws;
 
 pub use crate::http::service::{Layer, Layered, Service};
 #[cfg(feature = "tls")]
 pub use crate::http::tls;
-pub use crate::http::{NotFound, PeerAddress, Serve, serve, serve_with};
+pub use crate::http::{
+    ClientBundles, ConnectionError, Cookie, Cors, HttpCompression, NotFound, PeerAddress, Refuse,
+    RequestInfo, SameSite, Serve, serve, serve_with,
+};
 pub use ack::{Ack, EmitWithAck};
 pub use broadcast::Broadcast;
 pub use broadcast::acks::{BroadcastAck, BroadcastAckError, BroadcastAnswers};
@@ -96,6 +102,8 @@ pub use listeners::HandlerId;
 pub use namespace::Namespace;
 pub use namespace::dynamic::{ParentBroadcast, ParentNamespace};
 pub use outgoing::Outgoing;
+pub use parser::Parser;
+pub use relay::Raw;
 pub use rooms::events::RoomEvent;
 pub use rooms::names::IntoRooms;
 pub use server::{Server, ServerBuilder};

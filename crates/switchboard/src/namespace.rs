@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use crate::Id;
 use crate::broadcast::Broadcast;
+use crate::cluster::Node;
+use crate::cluster::server_side::Handlers;
 use crate::encoding::Encoding;
 use crate::error::{ConnectError, EventError};
 use crate::handler::{Handler, Middleware, erase};
@@ -197,16 +199,20 @@ pub(crate) struct NamespaceInner {
     everybody: Arc<Room>,
     rooms: Rooms,
     next_ack: AtomicU64,
-    ack_timeout: Duration,
+    reach: Reach,
+    server_side: Handlers,
+}
+
+/// How far what a namespace asks and tells goes, and for how long.
+#[derive(Clone, Debug)]
+pub(crate) struct Reach {
+    pub(crate) ack_timeout: Duration,
+    /// The place in a cluster, if there is one.
+    pub(crate) node: Option<Arc<Node>>,
 }
 
 impl NamespaceInner {
-    pub(crate) fn new(
-        name: &str,
-        state: Arc<StateMap>,
-        encoding: Encoding,
-        ack_timeout: Duration,
-    ) -> Self {
+    pub(crate) fn new(name: &str, state: Arc<StateMap>, encoding: Encoding, reach: Reach) -> Self {
         Self {
             name: name.into(),
             registry: Registry::default(),
@@ -217,7 +223,8 @@ impl NamespaceInner {
             everybody: Arc::new(Room::new("")),
             rooms: Rooms::new(),
             next_ack: AtomicU64::new(0),
-            ack_timeout,
+            reach,
+            server_side: Handlers::default(),
         }
     }
 
@@ -278,7 +285,17 @@ impl NamespaceInner {
 
     /// How long an ack is waited for if nobody says otherwise.
     pub(crate) fn ack_timeout(&self) -> Duration {
-        self.ack_timeout
+        self.reach.ack_timeout
+    }
+
+    /// The place in a cluster, if there is one.
+    pub(crate) fn node(&self) -> Option<&Arc<Node>> {
+        self.reach.node.as_ref()
+    }
+
+    /// The handlers of events from other servers.
+    pub(crate) fn server_side(&self) -> &Handlers {
+        &self.server_side
     }
 
     /// The checks that a new socket passes: those of the family come first.

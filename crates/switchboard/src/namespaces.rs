@@ -8,13 +8,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicIsize, Ordering};
 use std::sync::{Arc, RwLock};
-use std::time::Duration;
 
+use crate::cluster::Node;
 use crate::encoding::Encoding;
 use crate::engine::{Config, Engine};
 use crate::handler::HandlerFuture;
 use crate::namespace::dynamic::{Child, Family};
-use crate::namespace::{Namespace, NamespaceInner};
+use crate::namespace::{Namespace, NamespaceInner, Reach};
 use crate::state::StateMap;
 use crate::sync::{read, write};
 
@@ -30,7 +30,7 @@ pub(crate) struct Namespaces {
     /// About how many children nobody stays in: whether looking for them is worth it.
     idle: AtomicIsize,
     encoding: Encoding,
-    ack_timeout: Duration,
+    reach: Reach,
     state: Arc<StateMap>,
 }
 
@@ -68,10 +68,10 @@ pub(crate) enum Admission {
 pub(crate) type Asked = Result<(Arc<NamespaceInner>, Option<Box<Stay>>), &'static str>;
 
 impl Namespaces {
-    pub(crate) fn new(config: &Config, state: StateMap) -> Self {
-        let Config { encoding, ack_timeout, children: options, .. } = *config;
+    pub(crate) fn new(config: &Config, state: StateMap, node: Option<Arc<Node>>) -> Self {
+        let (encoding, options) = (config.encoding.clone(), config.children);
         Self {
-            ack_timeout,
+            reach: Reach { ack_timeout: config.ack_timeout, node },
             table: RwLock::default(),
             families: RwLock::default(),
             announcers: RwLock::default(),
@@ -80,6 +80,11 @@ impl Namespaces {
             encoding,
             state: Arc::new(state),
         }
+    }
+
+    /// The namespace of that name, if there is one.
+    pub(crate) fn find(&self, name: &str) -> Option<Arc<NamespaceInner>> {
+        read(&self.table).by_name.get(name).cloned()
     }
 
     /// The namespace of that name, made if it is new: as a child, where the name matches the
@@ -135,7 +140,8 @@ impl Namespaces {
 
     /// A namespace that is in no table: what a client's socket is in while somebody is asked.
     pub(crate) fn unlisted(&self, name: &str) -> NamespaceInner {
-        NamespaceInner::new(name, Arc::clone(&self.state), self.encoding, self.ack_timeout)
+        let (state, reach) = (Arc::clone(&self.state), self.reach.clone());
+        NamespaceInner::new(name, state, self.encoding.clone(), reach)
     }
 
     /// Drops all handlers, which may hold the server that holds them. For after the end.
@@ -184,8 +190,7 @@ impl Namespaces {
         name: &str,
         family: Option<Arc<Family>>,
     ) -> Arc<NamespaceInner> {
-        let namespace =
-            NamespaceInner::new(name, Arc::clone(&self.state), self.encoding, self.ack_timeout);
+        let namespace = self.unlisted(name);
         let namespace = match family {
             None => Arc::new(namespace),
             Some(family) => {

@@ -333,7 +333,6 @@ impl<C: Overflow> Outbox<C> {
 
     /// Whether a packet that waits for a poll wants to be compressed. Asked before
     /// [`take_packets`](Self::take_packets).
-    #[allow(dead_code, reason = "HTTP compression asks")]
     pub(crate) fn wants_compression(&self) -> bool {
         lock(&self.inner).compress
     }

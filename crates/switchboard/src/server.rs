@@ -8,15 +8,16 @@ use switchboard_sio as sio;
 use switchboard_ws as ws;
 
 use crate::broadcast::Broadcast;
-use crate::encoding::Encoding;
+use crate::cluster::Local;
 use crate::engine::{self, Config, Engine};
 use crate::error::ConnectError;
 use crate::handler::Handler;
-use crate::http::origin::Origins;
+use crate::http::options::HttpOptions;
 use crate::http::service::{Layer, Service};
 use crate::listeners::HandlerId;
 use crate::namespace::Namespace;
 use crate::namespaces::ChildOptions;
+use crate::parser::Parser;
 use crate::rooms::RoomLimits;
 use crate::socket::Socket;
 use crate::state::StateMap;
@@ -132,10 +133,12 @@ pub struct ServerBuilder {
     connect_timeout: Option<Duration>,
     ack_timeout: Option<Duration>,
     allow_eio3: bool,
-    origins: Origins,
+    pub(crate) http: HttpOptions,
     children: ChildOptions,
     rooms: RoomLimits,
+    cluster: Option<Local>,
     state: StateMap,
+    parser: Parser,
     pub(crate) initial_packet: Option<engine::Message>,
     pub(crate) keeps_requests: bool,
 }
@@ -239,17 +242,19 @@ impl ServerBuilder {
         self
     }
 
-    /// Lets pages of another origin connect, such as `https://app.example.com`. By default only
-    /// pages of the server's own origin may; programs that send no `Origin` always may.
-    pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
-        self.origins.allow(origin.into());
+    /// Makes the server one of a cluster: broadcasts and their acks, fetched sockets, joins, leaves
+    /// and disconnects reach the sockets of all its servers. Default: a server for itself, which
+    /// pays nothing for it. In a cluster each broadcast visits every server.
+    pub fn cluster(mut self, cluster: &Local) -> Self {
+        self.cluster = Some(cluster.clone());
         self
     }
 
-    /// Lets every page of the web connect. Only for servers that serve everybody alike: such a
-    /// page can act with whatever rights the visitor's network position gives.
-    pub fn allow_any_origin(mut self) -> Self {
-        self.origins = Origins::any();
+    /// How packets are written on the wire. Default [`Parser::json`], which costs nothing more and
+    /// which every client speaks; all clients must be told of another one. See
+    /// [`parser`](crate::parser).
+    pub fn parser(mut self, parser: impl Into<Parser>) -> Self {
+        self.parser = parser.into();
         self
     }
 
@@ -276,23 +281,28 @@ impl ServerBuilder {
             path.to_owned()
         });
         let config = Config {
-            path: format!("/{}/", path.trim_matches('/')).into(),
+            path: self.http.path(&path),
             max_payload,
             connect_timeout: self.connect_timeout.unwrap_or(Duration::from_secs(45)),
             ack_timeout: self.ack_timeout.unwrap_or(Duration::from_secs(30)),
             eio: self.eio,
             sio: sio::Limits::default(),
             allow_eio3: self.allow_eio3,
-            encoding: Encoding::default(),
+            encoding: self.parser.0,
             ws,
-            origins: self.origins,
+            http: self.http,
             rooms: self.rooms,
             initial_packet: self.initial_packet,
             keeps_requests: self.keeps_requests,
             raw,
             children: self.children,
         };
-        Server { engine: Arc::new(Engine::new(config, self.state)) }
+        let node = self.cluster.as_ref().map(Local::node);
+        let engine = Arc::new(Engine::new(config, self.state, node));
+        if let (Some(cluster), Some(node)) = (&self.cluster, &engine.node) {
+            cluster.enter(node, &engine);
+        }
+        Server { engine }
     }
 }
 

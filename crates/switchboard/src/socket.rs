@@ -204,8 +204,8 @@ impl Socket {
         drop(acks);
     }
 
-    fn encoding(&self) -> Encoding {
-        self.0.namespace.encoding
+    fn encoding(&self) -> &Encoding {
+        &self.0.namespace.encoding
     }
 }
 

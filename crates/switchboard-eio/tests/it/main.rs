@@ -18,5 +18,5 @@ mod packet;
 mod payload;
 mod properties;
 mod transcript;
-mod upgrade;
+mod transcripts;
 mod v3;

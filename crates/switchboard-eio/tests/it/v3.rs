@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use switchboard_eio::payload::Record;
 use switchboard_eio::{Data, Kind, Packet, PeerError, v3};
 
-use crate::transcript::{check, hex, unhex};
+use crate::transcript::{hex, unhex};
 
 fn read<'a>(records: impl Iterator<Item = Result<Record<'a>, PeerError>>) -> String {
     let mut lines = Vec::new();
@@ -138,84 +138,6 @@ fn a_websocket_message_of_bytes_has_its_type_in_front() {
     assert_eq!(read(Data::Text("4hello")), "Message hello");
     assert_eq!(read(Data::Text("b4AQI=")), "Binary 0102");
     assert_eq!(read(Data::Text("bAQI=")), "x UnknownKind");
-}
-
-#[test]
-fn the_client_pings() {
-    check(
-        ": v3
-        < 4hello
-        = Message hello
-        < 2
-        = Ping
-        < 2again|4you
-        = Ping again
-        = Message you
-        @ 44
-        < 2
-        = Ping
-        @ 44
-        @ 1
-        x PingTimeout",
-    );
-}
-
-/// Both times together; and only a ping counts, as in the official server.
-#[test]
-fn a_client_that_does_not_ping_is_dropped() {
-    check(
-        ": v3 websocket
-        @ 30
-        < 4hello
-        = Message hello
-        @ 14
-        @ 1
-        x PingTimeout",
-    );
-}
-
-/// E11, the other way round.
-#[test]
-fn e11_a_pong_from_a_client_is_refused() {
-    check(": v3\n < 3\n x HeartbeatDirection");
-    check(": v3 websocket\n < 3probe\n x HeartbeatDirection");
-}
-
-#[test]
-fn silence_of_our_own_doing_does_not_count() {
-    check(
-        ": v3
-        @ 30
-        @paused 100
-        @ 44
-        < 2
-        = Ping
-        @ 44
-        @ 1
-        x PingTimeout",
-    );
-}
-
-#[test]
-fn an_upgrade_works_as_in_revision_4_and_the_client_goes_on_pinging() {
-    check(
-        ": v3
-        u
-        c< 2probe
-        c> 3probe
-        > 6
-        c< 5
-        = Upgraded
-        <# 040102
-        = Binary 0102
-        < 2
-        = Ping
-        @ 44
-        @ 1
-        x PingTimeout",
-    );
-    check(": v3\n u\n c<# 040102\n cx NotAnUpgrade\n < 2\n = Ping");
-    check(": v3 websocket\n <# 020102\n x UnknownKind");
 }
 
 #[derive(Clone, Debug)]

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::decode::{ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT};
+use super::reader::{Reader, Token};
 use super::write;
-use crate::json::write_string;
-use crate::payload::is_reserved;
+use crate::payload::{is_reserved, written};
 use crate::{Args, EncodeError, ID_MAX};
 
 /// A server lets a client into the namespace: `{type:0,data:{sid},nsp}`. `pid` is what the client
@@ -70,6 +70,34 @@ pub fn connect_error(
     write_namespace(namespace, output);
 }
 
+/// A server lets a client of an older revision in, which knows its id: `{type:0,nsp}`.
+pub fn connect_v3(namespace: &str, output: &mut Vec<u8>) {
+    write_kind(CONNECT, 2, output);
+    write_namespace(namespace, output);
+}
+
+/// A server refuses a client of an older revision: as `connect_error`, but the data itself stands
+/// in the place of the object, or the message where there is none, as in
+/// [`encode::connect_error_v3`](crate::encode::connect_error_v3).
+pub fn connect_error_v3(
+    namespace: &str,
+    message: &str,
+    data: Option<&RawValue>,
+    output: &mut Vec<u8>,
+) {
+    let mut json = Vec::new();
+    crate::encode::connect_error_v3("/", message, data, &mut json);
+    // Behind the digit of its type.
+    let json = json.get(1..).and_then(|it| std::str::from_utf8(it).ok()).unwrap_or("null");
+    write_kind(CONNECT_ERROR, 3, output);
+    write::string("data", output);
+    let written = whole(output, |output| write::value(json, &[], output));
+    if written.is_err() {
+        write::string(message, output);
+    }
+    write_namespace(namespace, output);
+}
+
 /// Either end leaves the namespace: `{type:1,nsp}`.
 pub fn disconnect(namespace: &str, output: &mut Vec<u8>) {
     write_kind(DISCONNECT, 2, output);
@@ -100,16 +128,7 @@ pub fn event<A: Args>(
     if is_reserved(name) {
         return Err(EncodeError::ReservedEventName);
     }
-    let mut array = b"[".to_vec();
-    write_string(name, &mut array);
-    array.push(b',');
-    let args_at = array.len();
-    let attachments = args.write(&mut array)?;
-    if array.len() == args_at {
-        array.pop();
-    }
-    array.push(b']');
-    with_data(EVENT, namespace, id, (&array, &attachments), output)
+    with_data(EVENT, namespace, id, written(Some(name), args)?, output)
 }
 
 /// The answer to an event: `{type:3,data:[...],nsp,id}`.
@@ -123,28 +142,60 @@ pub fn ack<A: Args>(
     args: A,
     output: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
-    let mut array = b"[".to_vec();
-    let attachments = args.write(&mut array)?;
-    array.push(b']');
-    with_data(ACK, namespace, Some(id), (&array, &attachments), output)
+    with_data(ACK, namespace, Some(id), written(None, args)?, output)
 }
+
+/// The same event with a text as one more argument, which recovery adds behind those of the
+/// application. Only for what [`event`] has written; `None` for anything else.
+///
+/// ```
+/// use switchboard_sio::msgpack;
+///
+/// let (mut event, mut longer) = (Vec::new(), Vec::new());
+/// msgpack::event("/", None, "e", (1, "a"), &mut event)?;
+/// msgpack::event("/", None, "e", (1, "a", "offset"), &mut longer)?;
+/// assert_eq!(msgpack::with_argument(&event, "offset"), Some(longer));
+/// # Ok::<(), switchboard_sio::EncodeError>(())
+/// ```
+pub fn with_argument(event: &[u8], text: &str) -> Option<Vec<u8>> {
+    // The data come second, behind a type of one digit.
+    let (start, rest) = event.split_at_checked(EVENT_START.len())?;
+    if start.get(1..) != EVENT_START.get(1..) {
+        return None;
+    }
+    let mut reader = Reader::new(rest);
+    let Ok(Token::Array(count)) = reader.token() else { return None };
+    let items = reader.rest();
+    for _ in 0..count {
+        reader.skip().ok()?;
+    }
+    let (items, end) = items.split_at_checked(items.len() - reader.rest().len())?;
+    let mut longer = Vec::with_capacity(event.len() + text.len() + 8);
+    longer.extend_from_slice(start);
+    write::array(count + 1, &mut longer);
+    longer.extend_from_slice(items);
+    write::string(text, &mut longer);
+    longer.extend_from_slice(end);
+    Some(longer)
+}
+
+/// How an event begins, but for the number of its fields.
+const EVENT_START: &[u8] = b"\x83\xa4type\x02\xa4data";
 
 fn with_data(
     kind: u64,
     namespace: &str,
     id: Option<u64>,
-    (array, attachments): (&[u8], &[Bytes]),
+    (json, attachments): (String, Vec<Bytes>),
     output: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
     if id.is_some_and(|it| ID_MAX < it) {
         return Err(EncodeError::IdTooLarge);
     }
-    let json = std::str::from_utf8(array)
-        .map_err(|_wrong| EncodeError::Json(serde::de::Error::custom("arguments are not UTF-8")))?;
     whole(output, |output| {
         write_kind(kind, 3 + u8::from(id.is_some()), output);
         write::string("data", output);
-        write::value(json, attachments, output)?;
+        write::value(&json, &attachments, output)?;
         write_namespace(namespace, output);
         if let Some(id) = id {
             write::string("id", output);

@@ -31,7 +31,10 @@ mod transcode;
 mod write;
 
 pub use decode::decode;
-pub use encode::{ack, connect, connect_error, connect_request, disconnect, event};
+pub use encode::{
+    ack, connect, connect_error, connect_error_v3, connect_request, connect_v3, disconnect, event,
+    with_argument,
+};
 
 /// The most binary values of one packet: more close the connection with 1008, and are refused on the
 /// way out. The official package has no limit. Each costs an allocation, however short it is.

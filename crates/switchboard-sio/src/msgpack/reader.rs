@@ -38,6 +38,11 @@ impl<'a> Reader<'a> {
         Self { rest: message }
     }
 
+    /// What was not read.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     pub(super) fn is_at_end(&self) -> bool {
         self.rest.is_empty()
     }

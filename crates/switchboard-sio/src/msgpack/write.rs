@@ -45,7 +45,7 @@ pub(super) fn value(
 fn walk<S: Sink>(json: &str, sink: &mut S) -> Result<(), EncodeError> {
     let mut scanner = Scanner::new(json, DEPTH_MAX);
     scanner.value(sink).and_then(|_value| scanner.end()).map_err(|fault| match fault {
-        Fault::Invalid => EncodeError::Json(Error::custom("raw arguments are not JSON")),
+        Fault::Invalid => EncodeError::not_json(),
         Fault::TooDeep => EncodeError::TooDeep,
     })
 }
@@ -207,6 +207,10 @@ impl Head {
 
 pub(super) fn map(entries: u8, output: &mut Vec<u8>) {
     MAP.write(entries.into(), output);
+}
+
+pub(super) fn array(items: usize, output: &mut Vec<u8>) {
+    ARRAY.write(items, output);
 }
 
 pub(super) fn string(text: &str, output: &mut Vec<u8>) -> bool {

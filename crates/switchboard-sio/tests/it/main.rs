@@ -22,5 +22,6 @@ mod properties;
 mod sending;
 mod threats;
 mod transcript;
+mod transcripts;
 mod tree;
 mod values;

@@ -296,6 +296,46 @@ fn connect_error_leaves_out_data_that_is_too_deep() {
 }
 
 #[test]
+fn an_argument_can_be_added_to_what_was_written() {
+    for count in [0, 1, 14, 15, 65_534, 65_535] {
+        let mut args = vec!["a"; count];
+        let (mut event, mut longer) = (Vec::new(), Vec::new());
+        let raw = |args: &[&str]| args.iter().map(|it| format!("\"{it}\"")).collect::<Vec<_>>();
+        let json = raw(&args).join(",");
+        let raw_args = RawArgs { json: &json, attachments: &[] };
+        msgpack::event("/chat", Some(7), "e", raw_args, &mut event).unwrap();
+        args.push("offset");
+        let json = raw(&args).join(",");
+        let raw_args = RawArgs { json: &json, attachments: &[] };
+        msgpack::event("/chat", Some(7), "e", raw_args, &mut longer).unwrap();
+        assert_eq!(msgpack::with_argument(&event, "offset"), Some(longer), "for {count}");
+    }
+    let mut other = Vec::new();
+    msgpack::disconnect("/", &mut other);
+    assert_eq!(msgpack::with_argument(&other, "offset"), None);
+    assert_eq!(msgpack::with_argument(b"", "offset"), None);
+}
+
+#[test]
+fn older_clients_get_the_error_itself() {
+    let mut output = Vec::new();
+    msgpack::connect_error_v3("/", "no", None, &mut output);
+    assert_eq!(hex(&output), "83a47479706504a464617461a26e6fa36e7370a12f");
+    output.clear();
+    let deep = format!("{}{}", "[".repeat(129), "]".repeat(129));
+    let deep = RawValue::from_string(deep).unwrap();
+    msgpack::connect_error_v3("/", "no", Some(&deep), &mut output);
+    assert_eq!(hex(&output), "83a47479706504a464617461a26e6fa36e7370a12f");
+    output.clear();
+    let data = RawValue::from_string("{\"c\":1}".to_owned()).unwrap();
+    msgpack::connect_error_v3("/", "no", Some(&data), &mut output);
+    assert_eq!(hex(&output), "83a47479706504a46461746181a16301a36e7370a12f");
+    output.clear();
+    msgpack::connect_v3("/a", &mut output);
+    assert_eq!(hex(&output), "82a47479706500a36e7370a22f61");
+}
+
+#[test]
 fn an_object_that_looks_like_a_placeholder_is_data_without_bytes() {
     let looks = "82ac5f706c616365686f6c646572c3a36e756d00";
     check_value(looks, ONE);

@@ -13,15 +13,18 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use switchboard_sio::{EncodeError, Payload};
+use switchboard_sio::{Args, EncodeError, Payload, RawArgs};
 use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
 use super::Broadcast;
 use super::target::Target;
 use crate::Id;
+use crate::cluster::OpenRequest;
+use crate::cluster::message::{self, Body, Heard, Question};
 use crate::error::AckError;
 use crate::namespace::NamespaceInner;
+use crate::outgoing::{To, Written};
 use crate::prepared::Prepared;
 use crate::socket::Socket;
 
@@ -131,7 +134,7 @@ impl<T: DeserializeOwned> BroadcastAnswers<T> {
 impl<T> BroadcastAnswers<T> {
     /// Servers of the cluster that did not say in time whom they have asked.
     pub fn servers_missing(&self) -> usize {
-        self.gathering.servers
+        self.gathering.servers.len()
     }
 }
 
@@ -174,13 +177,6 @@ impl<T: fmt::Debug> std::error::Error for BroadcastAckError<T> {
     }
 }
 
-/// What whoever waits for the answers hears.
-#[derive(Debug)]
-pub(crate) enum Heard {
-    /// A client has answered, or never will.
-    Answer(Id, Result<Payload<'static>, AckError>),
-}
-
 /// The place of one recipient among the acks that it waits for.
 #[derive(Debug)]
 pub(crate) struct Share {
@@ -193,7 +189,7 @@ impl Share {
     pub(crate) fn answer(mut self, answer: Result<Payload<'static>, AckError>) {
         if let Some(answers) = self.answers.take() {
             // Nobody listens any more when the asking future was dropped a moment ago.
-            answers.send(Heard::Answer(self.socket, answer)).ok();
+            answers.send(Heard::Acked(self.socket, answer)).ok();
         }
     }
 }
@@ -201,7 +197,7 @@ impl Share {
 impl Drop for Share {
     fn drop(&mut self) {
         if let Some(answers) = self.answers.take() {
-            answers.send(Heard::Answer(self.socket, Err(AckError::Disconnected))).ok();
+            answers.send(Heard::Acked(self.socket, Err(AckError::Disconnected))).ok();
         }
     }
 }
@@ -211,9 +207,13 @@ pub(crate) struct Gathering {
     /// Holds at most one answer of each recipient, so it is bounded by their number.
     answers: mpsc::UnboundedReceiver<Heard>,
     ack: u64,
-    pending: HashMap<Id, Socket>,
+    pending: HashMap<Id, Asked>,
+    /// Those of a server that is gone.
+    gone: Vec<Id>,
     /// Servers of which we do not know yet whom they have asked.
-    servers: usize,
+    servers: Vec<Id>,
+    /// The question to those servers, open as long as this lives.
+    request: Option<OpenRequest>,
     timeout: Duration,
     /// Starts with the first poll, which needs a runtime.
     sleep: Option<Pin<Box<Sleep>>>,
@@ -221,33 +221,60 @@ pub(crate) struct Gathering {
     is_late: bool,
 }
 
+/// Somebody who owes an answer.
+enum Asked {
+    /// One of our sockets.
+    Here(Socket),
+    /// A socket of that server.
+    There(Id),
+}
+
 impl Broadcast {
-    pub(super) fn gather(&self, ack: u64, packet: &Prepared) -> Gathering {
-        let timeout = self.ack_timeout.unwrap_or_else(|| self.namespace.ack_timeout());
-        let (answers, heard) = mpsc::unbounded_channel();
-        let pending = self.namespace.ask(&self.target, ack, packet, &answers);
-        Gathering {
-            answers: heard,
-            ack,
-            pending,
-            servers: 0,
-            timeout,
-            sleep: None,
-            asked_at: tokio::time::Instant::now(),
-            is_late: false,
+    /// The one way by which every broadcast with an ack goes.
+    pub(super) fn gather(&self, event: &str, args: impl Args) -> Result<Gathering, EncodeError> {
+        if self.namespace.is_watched() {
+            let written = Written::new(args)?;
+            written.show(&self.namespace, event, To::Many(&self.sockets()));
+            return self.gather_unseen(event, written.args());
         }
+        self.gather_unseen(event, args)
+    }
+
+    fn gather_unseen(&self, event: &str, args: impl Args) -> Result<Gathering, EncodeError> {
+        let namespace = &self.namespace;
+        let (encoding, ack) = (&namespace.encoding, namespace.next_ack());
+        let timeout = self.ack_timeout.unwrap_or_else(|| namespace.ack_timeout());
+        let Some(node) = self.node() else {
+            let packet = encoding.event(namespace.name(), Some(ack), event, args)?;
+            let packet = Prepared::new(packet, self.flags);
+            return Ok(Gathering::ask(namespace, &self.target, ack, &packet, timeout).0);
+        };
+        // Other servers have other ack ids: they are given the event.
+        let event = message::event(event, args)?;
+        let args = RawArgs { json: event.args_json(), attachments: event.attachments() };
+        let packet = encoding.event(namespace.name(), Some(ack), &event.event_name(), args)?;
+        let packet = Prepared::new(packet, self.flags);
+        let (mut gathering, answers) =
+            Gathering::ask(namespace, &self.target, ack, &packet, timeout);
+        let (request, servers) = node.open(answers);
+        let question = Question { event: &event, flags: self.flags, timeout };
+        let body = Body::Ask { target: &self.target, question, request: request.id };
+        gathering.servers = servers;
+        gathering.request = Some(request);
+        node.publish(&self.message(body));
+        Ok(gathering)
     }
 }
 
 impl NamespaceInner {
     /// Hands a packet with an ack id to the sockets of this server that are meant.
-    pub(crate) fn ask(
+    fn ask(
         &self,
         target: &Target,
         ack: u64,
         packet: &Prepared,
         answers: &mpsc::UnboundedSender<Heard>,
-    ) -> HashMap<Id, Socket> {
+    ) -> HashMap<Id, Asked> {
         // Collected first: an answer may wake whoever waits, which no lock of a room should see.
         let sockets = target.sockets(self);
         for socket in &sockets {
@@ -262,32 +289,72 @@ impl NamespaceInner {
                 }
             }
         }
-        sockets.into_iter().map(|it| (it.id(), it)).collect()
+        sockets.into_iter().map(|it| (it.id(), Asked::Here(it))).collect()
     }
 }
 
 impl Gathering {
-    pub(crate) fn poll_next(
+    /// Asks the sockets of this server. Others may answer by the sender.
+    pub(crate) fn ask(
+        namespace: &NamespaceInner,
+        target: &Target,
+        ack: u64,
+        packet: &Prepared,
+        timeout: Duration,
+    ) -> (Self, mpsc::UnboundedSender<Heard>) {
+        let (answers, heard) = mpsc::unbounded_channel();
+        let gathering = Self {
+            pending: namespace.ask(target, ack, packet, &answers),
+            answers: heard,
+            ack,
+            gone: Vec::new(),
+            servers: Vec::new(),
+            request: None,
+            timeout,
+            sleep: None,
+            asked_at: tokio::time::Instant::now(),
+            is_late: false,
+        };
+        (gathering, answers)
+    }
+
+    /// Those who have been asked and owe an answer.
+    pub(crate) fn sockets(&self) -> impl Iterator<Item = Id> {
+        self.pending.keys().copied()
+    }
+
+    pub(crate) async fn next(&mut self) -> Option<(Id, Result<Payload<'static>, AckError>)> {
+        std::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<(Id, Result<Payload<'static>, AckError>)>> {
         loop {
-            if self.pending.is_empty() && (self.servers == 0 || self.is_late) {
+            if let Some(id) = self.gone.pop() {
+                if self.pending.remove(&id).is_some() {
+                    return Poll::Ready(Some((id, Err(AckError::Disconnected))));
+                }
+                continue;
+            }
+            if self.pending.is_empty() && (self.servers.is_empty() || self.is_late) {
                 return Poll::Ready(None);
             }
-            if let Poll::Ready(heard) = self.answers.poll_recv(cx) {
-                match heard {
-                    Some(Heard::Answer(id, answer)) => {
-                        if self.pending.remove(&id).is_some() {
-                            return Poll::Ready(Some((id, answer)));
-                        }
+            match self.answers.poll_recv(cx) {
+                Poll::Ready(Some(Heard::Acked(id, answer))) => {
+                    if self.pending.remove(&id).is_some() {
+                        return Poll::Ready(Some((id, answer)));
                     }
-                    // Every share has had its say, so that nobody can be pending.
-                    None => self.is_late = true,
-                }
-                if !self.is_late {
                     continue;
                 }
+                Poll::Ready(Some(heard)) => {
+                    self.hear(heard);
+                    continue;
+                }
+                // Every share has had its say, so that nobody can be pending.
+                Poll::Ready(None) => self.is_late = true,
+                Poll::Pending => (),
             }
             if self.is_late {
                 return Poll::Ready(self.next_late());
@@ -297,10 +364,28 @@ impl Gathering {
         }
     }
 
+    /// A server has said whom it has asked, or is gone.
+    fn hear(&mut self, heard: Heard) {
+        match heard {
+            Heard::Asked(server, sockets) => {
+                self.servers.retain(|it| *it != server);
+                self.pending.extend(sockets.into_iter().map(|id| (id, Asked::There(server))));
+            }
+            Heard::Lost(server) => {
+                self.servers.retain(|it| *it != server);
+                let is_there = |it: &Asked| matches!(it, Asked::There(at) if *at == server);
+                let gone = self.pending.iter().filter(|(_, asked)| is_there(asked));
+                self.gone.extend(gone.map(|(id, _)| *id));
+            }
+            // Not what was asked.
+            Heard::Acked(..) | Heard::Sockets(..) | Heard::ServerSide(..) => (),
+        }
+    }
+
     /// One of those who have not answered in time.
     fn next_late(&mut self) -> Option<(Id, Result<Payload<'static>, AckError>)> {
         let id = self.pending.keys().next().copied()?;
-        if let Some(socket) = self.pending.remove(&id) {
+        if let Some(Asked::Here(socket)) = self.pending.remove(&id) {
             socket.forget_ack(self.ack);
         }
         Some((id, Err(AckError::Timeout)))
@@ -318,8 +403,10 @@ impl Gathering {
 
 impl Drop for Gathering {
     fn drop(&mut self) {
-        for socket in self.pending.values() {
-            socket.forget_ack(self.ack);
+        for asked in self.pending.values() {
+            if let Asked::Here(socket) = asked {
+                socket.forget_ack(self.ack);
+            }
         }
     }
 }

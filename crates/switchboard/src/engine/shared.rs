@@ -4,17 +4,20 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::{Duration, Instant};
 
 use switchboard_eio as eio;
 use switchboard_sio as sio;
 use switchboard_ws as ws;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::{Message, Starter};
+use crate::cluster::Node;
 use crate::encoding::Encoding;
-use crate::http::origin::Origins;
+use crate::http::options::HttpOptions;
+use crate::namespace::NamespaceInner;
 use crate::namespaces::{ChildOptions, Namespaces};
 use crate::rooms::RoomLimits;
 use crate::session::driver::Driver;
@@ -36,7 +39,7 @@ pub(crate) struct Config {
     pub(crate) allow_eio3: bool,
     pub(crate) encoding: Encoding,
     pub(crate) ws: ws::Limits,
-    pub(crate) origins: Origins,
+    pub(crate) http: HttpOptions,
     pub(crate) rooms: RoomLimits,
     pub(crate) initial_packet: Option<Message>,
     pub(crate) keeps_requests: bool,
@@ -48,6 +51,10 @@ pub(crate) struct Config {
 /// A server: its options, namespaces and sessions.
 pub(crate) struct Engine {
     pub(crate) config: Config,
+    /// The place in a cluster, if there is one.
+    pub(crate) node: Option<Arc<Node>>,
+    /// Where the connections live, once there was one.
+    runtime: OnceLock<Handle>,
     pub(crate) sessions: Sessions,
     pub(crate) wheel: Arc<Wheel<Session>>,
     pub(crate) namespaces: Namespaces,
@@ -58,10 +65,12 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn new(config: Config, state: StateMap) -> Self {
-        let namespaces = Namespaces::new(&config, state);
+    pub(crate) fn new(config: Config, state: StateMap, node: Option<Arc<Node>>) -> Self {
+        let namespaces = Namespaces::new(&config, state, node.clone());
         Self {
             config,
+            node,
+            runtime: OnceLock::new(),
             namespaces,
             sessions: Sessions::new(),
             wheel: Arc::new(Wheel::new()),
@@ -69,6 +78,11 @@ impl Engine {
             tasks: AtomicUsize::new(0),
             tasks_ended: Notify::new(),
         }
+    }
+
+    /// The namespace of that name, if there is one.
+    pub(crate) fn namespace(&self, name: &str) -> Option<Arc<NamespaceInner>> {
+        self.namespaces.find(name)
     }
 
     /// Starts the task of a session that begins with long-polling.
@@ -97,11 +111,19 @@ impl Engine {
             let mut ended = std::pin::pin!(self.tasks_ended.notified());
             ended.as_mut().enable();
             if self.tasks.load(Ordering::SeqCst) == 0 {
-                // Handlers may hold the server, which holds the handlers.
-                self.namespaces.clear();
-                return;
+                break;
             }
             ended.await;
+        }
+        // Only now: disconnect handlers may still have told the others.
+        self.leave_cluster();
+        // Handlers may hold the server, which holds the handlers.
+        self.namespaces.clear();
+    }
+
+    fn leave_cluster(&self) {
+        if let Some(node) = &self.node {
+            node.leave();
         }
     }
 
@@ -112,7 +134,13 @@ impl Engine {
         }
     }
 
+    /// The runtime of the connections.
+    pub(crate) fn runtime(&self) -> Option<Handle> {
+        self.runtime.get().cloned().or_else(|| Handle::try_current().ok())
+    }
+
     fn admit(&self, session: &Arc<Session>) {
+        self.runtime.get_or_init(Handle::current);
         self.tasks.fetch_add(1, Ordering::SeqCst);
         self.sessions.insert(session);
         if session.dialect.is_v3() && self.config.raw.is_none() {
@@ -124,6 +152,12 @@ impl Engine {
             // It slipped in while the others were being told.
             session.close(DisconnectReason::ServerShuttingDown);
         }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.leave_cluster();
     }
 }
 

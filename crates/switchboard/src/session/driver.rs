@@ -9,7 +9,6 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use switchboard_eio as eio;
-use switchboard_sio as sio;
 
 use super::ending::{Closing, End};
 use super::link::Link;
@@ -20,6 +19,7 @@ use super::{Command, Session};
 use crate::DisconnectReason;
 use crate::engine::Closed;
 use crate::outbox::SOFT_BYTES;
+use crate::parser::Decoding;
 use crate::socket::Socket;
 use crate::wheel::Timer;
 
@@ -30,7 +30,7 @@ pub(crate) struct Driver {
     /// A WebSocket that asks to take over from long-polling.
     pub(super) candidate: Option<Box<Link>>,
     pub(super) eio: eio::Session,
-    pub(super) decoder: sio::Decoder,
+    pub(super) decoder: Decoding,
     pub(super) slots: Vec<Slot>,
     /// Of a server without Socket.IO, whose messages go here.
     pub(super) raw: Option<Box<Raw>>,
@@ -80,7 +80,7 @@ impl Driver {
             transport,
             candidate: None,
             eio: eio::Session::with_protocol(session.dialect.protocol, kind, &config.eio, now),
-            decoder: sio::Decoder::new(sio::Role::Server),
+            decoder: Decoding::new(&config.encoding),
             slots: Vec::new(),
             raw: Raw::of(&session),
             put_out: Vec::new(),

@@ -59,6 +59,7 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(
         engine: Arc<Engine>,
+        sid: Id,
         handshake: Handshake,
         transport: Transport,
         dialect: Dialect,
@@ -68,7 +69,7 @@ impl Session {
             Transport::WebSocket => Outbox::websocket(dialect),
         };
         Self {
-            sid: Id::random(),
+            sid,
             engine,
             handshake: Arc::new(handshake),
             outbox,
@@ -173,6 +174,8 @@ impl fmt::Debug for Command {
 pub(crate) enum Reply {
     /// 200 with this body.
     Body(PollBody),
+    /// The same, not to be compressed.
+    Plain(PollBody),
     /// 400 Bad request: the client broke a rule.
     Refused,
 }

@@ -14,6 +14,7 @@ use super::link::{Link, Scratch};
 use super::slots::Slot;
 use crate::DisconnectReason;
 use crate::namespaces::{Admission, Namespaces, UNKNOWN};
+use crate::parser::Fault;
 use crate::socket::Socket;
 
 impl Driver {
@@ -122,7 +123,10 @@ impl Driver {
             eio::Data::Binary(bytes) => sio::Input::Binary(bytes),
         };
         let limits = self.sio_limits();
-        let packet = self.decoder.receive(input, &limits).map_err(|it| End::bad_event(&it))?;
+        let packet = self.decoder.receive(input, &limits).map_err(|it| match it {
+            Fault::Peer(error) => End::bad_event(&error),
+            Fault::Panicked => End::panicked(),
+        })?;
         if !self.decoder.is_waiting() {
             self.attachments_by = None;
         } else if self.attachments_by.is_none() {
@@ -186,7 +190,7 @@ impl Driver {
                 Slot::ask(Socket::new(unlisted, session, auth), auth, asking)
             }
             Admission::Unknown => {
-                let encoding = engine.config.encoding;
+                let encoding = &engine.config.encoding;
                 let packet = encoding.connect_error(namespace, UNKNOWN, None);
                 self.session.outbox.push_packet(&packet);
                 return Ok(());

@@ -259,7 +259,7 @@ impl Slot {
         self.phase = Phase::Gone;
         let namespace = self.socket.namespace();
         let (message, data) = (refusal.message(), refusal.raw_data());
-        let encoding = self.socket.namespace_inner().encoding;
+        let encoding = &self.socket.namespace_inner().encoding;
         let packet = if self.socket.session().dialect.is_v3() {
             encoding.connect_error_v3(namespace, message, data)
         } else {

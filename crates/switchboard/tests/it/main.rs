@@ -13,6 +13,7 @@
 
 mod broadcast_acks;
 mod client;
+mod cluster;
 mod durations;
 mod ending;
 mod engine;
@@ -21,10 +22,14 @@ mod http2;
 mod http2_attacks;
 mod http2_client;
 mod http2_plain;
+mod http_bodies;
+mod http_client;
+mod http_door;
 mod listening;
 mod messages;
 mod namespaces;
 mod operators;
+mod parsers;
 mod plain;
 mod plain_ending;
 mod polling;

@@ -20,6 +20,7 @@ use crate::cluster::replies::Replies;
 use crate::error::ClusterError;
 use crate::flags::Flags;
 use crate::namespace::NamespaceInner;
+use crate::outgoing::{To, Written};
 use crate::prepared::Prepared;
 use crate::rooms::names::{self, IntoRooms};
 use crate::socket::Socket;
@@ -128,9 +129,7 @@ impl Broadcast {
     ///
     /// [`EncodeError`] when the arguments cannot be written as JSON. Then nobody gets anything.
     pub fn emit<A: Args>(&self, event: &str, args: A) -> Result<(), EncodeError> {
-        let encoding = &self.namespace.encoding;
-        let packet = encoding.event(self.namespace.name(), None, event, args)?;
-        self.deliver(&Prepared::new(packet, self.flags));
+        self.deliver(&self.prepare(event, None, args)?);
         Ok(())
     }
 
@@ -220,6 +219,24 @@ impl Broadcast {
     pub fn disconnect_sockets(&self, close: bool) {
         self.namespace.disconnect_sockets(&self.target, close);
         self.publish(Body::Disconnect { target: &self.target, close });
+    }
+
+    /// The one place where an event for many is encoded, after whoever watches has seen it.
+    fn prepare(
+        &self,
+        event: &str,
+        id: Option<u64>,
+        args: impl Args,
+    ) -> Result<Prepared, EncodeError> {
+        let (namespace, name) = (&self.namespace, self.namespace.name());
+        let packet = if namespace.is_watched() {
+            let written = Written::new(args)?;
+            written.show(namespace, event, To::Many(&self.sockets()));
+            namespace.encoding.event(name, id, event, written.args())?
+        } else {
+            namespace.encoding.event(name, id, event, args)?
+        };
+        Ok(Prepared::new(packet, self.flags))
     }
 
     /// The one way by which every broadcast without an ack goes.

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 /// At most one value of each type.
 #[derive(Default)]
-pub(crate) struct StateMap(HashMap<TypeId, Value>);
+pub(crate) struct StateMap(HashMap<TypeId, Kept>);
 
-pub(crate) type Value = Arc<dyn Any + Send + Sync>;
+/// A value of whatever type.
+pub(crate) type Kept = Arc<dyn Any + Send + Sync>;
 
 impl StateMap {
-    /// Keeps `value`, and gives back the one of the same type that was there.
-    #[must_use = "its drop may run code of the application, so do it where no lock is held"]
-    pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) -> Option<Value> {
+    /// Keeps `value`, and gives back the one of the same type that was there, to be dropped
+    /// without any lock.
+    pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) -> Option<Kept> {
         self.0.insert(TypeId::of::<T>(), Arc::new(value))
     }
 

@@ -24,6 +24,7 @@ use crate::cluster::OpenRequest;
 use crate::cluster::message::{self, Body, Heard, Question};
 use crate::error::AckError;
 use crate::namespace::NamespaceInner;
+use crate::outgoing::{To, Written};
 use crate::prepared::Prepared;
 use crate::socket::Socket;
 
@@ -231,19 +232,26 @@ enum Asked {
 impl Broadcast {
     /// The one way by which every broadcast with an ack goes.
     pub(super) fn gather(&self, event: &str, args: impl Args) -> Result<Gathering, EncodeError> {
+        if self.namespace.is_watched() {
+            let written = Written::new(args)?;
+            written.show(&self.namespace, event, To::Many(&self.sockets()));
+            return self.gather_unseen(event, written.args());
+        }
+        self.gather_unseen(event, args)
+    }
+
+    fn gather_unseen(&self, event: &str, args: impl Args) -> Result<Gathering, EncodeError> {
         let namespace = &self.namespace;
-        let (encoding, ack) = (&namespace.encoding, namespace.next_ack());
+        let ack = namespace.next_ack();
         let timeout = self.ack_timeout.unwrap_or_else(|| namespace.ack_timeout());
         let Some(node) = self.node() else {
-            let packet = encoding.event(namespace.name(), Some(ack), event, args)?;
-            let packet = Prepared::new(packet, self.flags);
+            let packet = self.prepare(event, Some(ack), args)?;
             return Ok(Gathering::ask(namespace, &self.target, ack, &packet, timeout).0);
         };
         // Other servers have other ack ids: they are given the event.
         let event = message::event(event, args)?;
         let args = RawArgs { json: event.args_json(), attachments: event.attachments() };
-        let packet = encoding.event(namespace.name(), Some(ack), &event.event_name(), args)?;
-        let packet = Prepared::new(packet, self.flags);
+        let packet = self.prepare(&event.event_name(), Some(ack), args)?;
         let (mut gathering, answers) =
             Gathering::ask(namespace, &self.target, ack, &packet, timeout);
         let (request, servers) = node.open(answers);

@@ -210,6 +210,18 @@ impl Switch {
     }
 }
 
+/// For another namespace, which decides for itself.
+impl Clone for Switch {
+    fn clone(&self) -> Self {
+        Self {
+            default: self.default.clone(),
+            wheel: Arc::clone(&self.wheel),
+            log: OnceLock::new(),
+            ..*self
+        }
+    }
+}
+
 impl fmt::Debug for Switch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Switch").field("default", &self.default).finish_non_exhaustive()

@@ -1,11 +1,14 @@
 //! A socket's part in connection state recovery.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::Socket;
-use crate::recovery::{Cut, Log, Restored, Track};
+use crate::namespace::NamespaceInner;
+use crate::recovery::{self, Admission, Cut, Log, Restored, Track};
 use crate::rooms::RoomLimits;
 use crate::rooms::events::RoomEvents;
+use crate::session::Session;
 use crate::sync::lock;
 
 impl Socket {
@@ -44,12 +47,24 @@ impl Socket {
         tracked.is_some_and(|(log, track)| track.is_claiming() && log.skips_middlewares())
     }
 
+    /// The socket of a client that joins with this `auth` payload, and the payload without what
+    /// only recovery needs.
+    pub(crate) fn admit(
+        namespace: Arc<NamespaceInner>,
+        session: Arc<Session>,
+        auth: &str,
+    ) -> (Self, Cow<'_, str>) {
+        let log = namespace.recovery().map(|it| &**it);
+        let Admission { id, track, auth } = recovery::admit(log, &session, auth);
+        (Self::new(namespace, session, &auth, id, track), auth)
+    }
+
     /// The socket for the same client when it cannot have its state back.
-    pub(crate) fn begin_anew(&self) -> Self {
+    pub(crate) fn begin_anew(&self, auth: &str) -> Self {
         self.detach(None);
         self.clear();
         let (namespace, session) = (Arc::clone(&self.0.namespace), Arc::clone(&self.0.session));
-        Self::new(namespace, session, None, self.track().map(Track::anew))
+        Self::new(namespace, session, auth, None, self.track().map(Track::anew))
     }
 
     /// Takes back what the socket before has left. Called under the log's lock; gives what is to be

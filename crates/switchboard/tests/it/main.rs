@@ -14,6 +14,7 @@
 mod broadcast_acks;
 mod client;
 mod cluster;
+mod deflate;
 mod durations;
 mod ending;
 mod engine;
@@ -25,6 +26,9 @@ mod http2_plain;
 mod http_bodies;
 mod http_client;
 mod http_door;
+mod listening;
+mod messages;
+mod namespaces;
 mod operators;
 mod parsers;
 mod plain;

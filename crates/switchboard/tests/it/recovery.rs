@@ -428,3 +428,29 @@ async fn msgpack_clients_recover() {
     assert_eq!(missed, expected);
     assert_eq!(binary(&mut client).await, connected);
 }
+
+#[tokio::test]
+async fn clients_of_dynamic_namespaces_recover() {
+    let io = recovering_server();
+    let rooms = io.of_fn(async |name: String, _auth: Value| name.starts_with("/room-"));
+    rooms.middleware(async |socket: Socket| {
+        socket.set_identity("somebody");
+        Ok(())
+    });
+    let server = start(&io).await;
+    let mut client = Client::open(&server).await;
+    client.send("40/room-1,").await;
+    let connected = client.text().await;
+    io.of("/room-1").emit("first", ()).unwrap();
+    let text = client.text().await;
+    let event: Vec<String> = serde_json::from_str(&text[text.find('[').unwrap()..]).unwrap();
+    drop(client);
+    until(|| io.of("/room-1").sockets_count() == 0).await;
+    io.of("/room-1").emit("missed", ()).unwrap();
+    let mut client = Client::open(&server).await;
+    let auth = json!({ "pid": field(&connected, "pid"), "offset": event[1] });
+    client.send(&format!("40/room-1,{auth}")).await;
+    let missed = client.text().await;
+    assert!(missed.starts_with(r#"42/room-1,["missed",""#), "{missed}");
+    assert_eq!(client.text().await, connected);
+}

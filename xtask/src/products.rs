@@ -10,7 +10,9 @@ pub(crate) fn web_app() -> Result {
     let folder = workspace::existing("web")?;
     let stamp =
         Stamp::of("web", std::slice::from_ref(&folder), &["node_modules", "dist", "coverage"])?;
-    if stamp.is_fresh() && folder.join("dist/index.html").is_file() {
+    // The binary embeds the client's files too.
+    let parts = ["dist/index.html", "node_modules/socket.io-client/dist/socket.io.js"];
+    if stamp.is_fresh() && parts.iter().all(|it| folder.join(it).is_file()) {
         return Ok(());
     }
     install::npm_packages("web")?;

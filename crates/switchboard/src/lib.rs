@@ -44,6 +44,7 @@ mod ack;
 mod bounds;
 mod broadcast;
 mod chunks;
+mod deflation;
 mod dialect;
 mod encoding;
 mod error;
@@ -75,7 +76,10 @@ pub mod ws;
 pub use crate::http::service::{Layer, Layered, Service};
 #[cfg(feature = "tls")]
 pub use crate::http::tls;
-pub use crate::http::{NotFound, PeerAddress, Serve, serve, serve_with};
+pub use crate::http::{
+    ClientBundles, ConnectionError, Cookie, Cors, HttpCompression, NotFound, PeerAddress, Refuse,
+    RequestInfo, SameSite, Serve, serve, serve_with,
+};
 pub use ack::{Ack, EmitWithAck};
 pub use broadcast::Broadcast;
 pub use broadcast::acks::{BroadcastAck, BroadcastAckError, BroadcastAnswers};

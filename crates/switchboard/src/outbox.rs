@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 
 use crate::bounds::Bounds;
 use crate::chunks::{Chunk, Chunks};
+use crate::deflation::Deflation;
 use crate::dialect::Dialect;
 use crate::encoding::Encoded;
 use crate::flags::Flags;
@@ -232,7 +233,8 @@ impl<C: Overflow> Outbox<C> {
             }
             inner.compress |= flags.compress;
             let was_empty = inner.bytes == 0;
-            let dialect = inner.dialect;
+            let mut dialect = inner.dialect;
+            dialect.deflate = dialect.deflate.filter(|_| flags.compress);
             let len = push(&mut inner.queue, dialect);
             inner.bytes += len;
             if inner.bounds.hard() < inner.bytes && !was_empty {
@@ -331,7 +333,6 @@ impl<C: Overflow> Outbox<C> {
 
     /// Whether a packet that waits for a poll wants to be compressed. Asked before
     /// [`take_packets`](Self::take_packets).
-    #[allow(dead_code, reason = "HTTP compression asks")]
     pub(crate) fn wants_compression(&self) -> bool {
         lock(&self.inner).compress
     }
@@ -347,10 +348,11 @@ impl<C: Overflow> Outbox<C> {
     }
 
     /// Turns a polling queue into frames: the WebSocket has taken over.
-    pub(crate) fn upgrade(&self, is_base64: bool) {
+    pub(crate) fn upgrade(&self, is_base64: bool, deflate: Option<Deflation>) {
         let mut inner = lock(&self.inner);
-        inner.dialect.is_base64 = is_base64;
-        let dialect = inner.dialect;
+        inner.dialect = Dialect { is_base64, deflate, ..inner.dialect };
+        let mut dialect = inner.dialect;
+        dialect.deflate = deflate.filter(|_| inner.compress);
         let Queue::Polling(packets) = &mut inner.queue else { return };
         let packets = std::mem::take(packets);
         let mut chunks = Chunks::default();

@@ -13,7 +13,7 @@ use crate::cluster::Local;
 use crate::engine::{self, Config, Engine};
 use crate::error::ConnectError;
 use crate::handler::Handler;
-use crate::http::origin::Origins;
+use crate::http::options::HttpOptions;
 use crate::http::service::{Layer, Service};
 use crate::namespace::Namespace;
 use crate::parser::Parser;
@@ -131,7 +131,7 @@ pub struct ServerBuilder {
     connect_timeout: Option<Duration>,
     ack_timeout: Option<Duration>,
     allow_eio3: bool,
-    origins: Origins,
+    pub(crate) http: HttpOptions,
     rooms: RoomLimits,
     cluster: Option<Local>,
     state: StateMap,
@@ -244,20 +244,6 @@ impl ServerBuilder {
         self
     }
 
-    /// Lets pages of another origin connect, such as `https://app.example.com`. By default only
-    /// pages of the server's own origin may; programs that send no `Origin` always may.
-    pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
-        self.origins.allow(origin.into());
-        self
-    }
-
-    /// Lets every page of the web connect. Only for servers that serve everybody alike: such a
-    /// page can act with whatever rights the visitor's network position gives.
-    pub fn allow_any_origin(mut self) -> Self {
-        self.origins = Origins::any();
-        self
-    }
-
     /// How packets are written on the wire. Default [`Parser::json`], which costs nothing more and
     /// which every client speaks; all clients must be told of another one. See
     /// [`parser`](crate::parser).
@@ -289,7 +275,7 @@ impl ServerBuilder {
             path.to_owned()
         });
         let config = Config {
-            path: format!("/{}/", path.trim_matches('/')).into(),
+            path: self.http.path(&path),
             max_payload,
             connect_timeout: self.connect_timeout.unwrap_or(Duration::from_secs(45)),
             ack_timeout: self.ack_timeout.unwrap_or(Duration::from_secs(30)),
@@ -298,7 +284,7 @@ impl ServerBuilder {
             allow_eio3: self.allow_eio3,
             encoding: self.parser.0,
             ws,
-            origins: self.origins,
+            http: self.http,
             bounds: self.bounds,
             rooms: self.rooms,
             initial_packet: self.initial_packet,

@@ -7,6 +7,7 @@
 //! | `events` | what clients may ask for, one function each |
 //! | `deliver` | what the server tells clients by itself |
 //! | `socket_io` | the Socket.IO door |
+//! | `client` | the client's files for browsers |
 //! | `plain` | the plain door |
 //! | `listeners` | which plain WebSocket hears what |
 //!
@@ -18,6 +19,7 @@
 //! socket connects, in the first message of a plain one. Without a valid one it does not get in.
 
 mod call;
+mod client;
 mod deliver;
 mod events;
 mod listeners;

@@ -7,13 +7,13 @@ use switchboard::{
 };
 
 use super::call::{Call, Events, Kind, Line, Session, answer};
-use super::events;
+use super::{client, events};
 use crate::limits::Limits;
 use crate::rooms::{Error, Rooms, Token};
 
 /// A Socket.IO server for these rooms, to be served.
 pub fn server(rooms: &Rooms, limits: &Limits) -> Server {
-    let mut io = Server::builder().build();
+    let mut io = Server::builder().client_bundles(client::bundles()).build();
     let (rooms, limits) = (rooms.clone(), limits.clone());
     io.middleware(async move |socket: Socket, Auth(auth): Auth<serde_json::Value>| {
         let token = auth.get("token").and_then(serde_json::Value::as_str).unwrap_or_default();

@@ -1,5 +1,7 @@
 //! The page and what goes around it.
 
+use std::path::Path;
+
 use crate::server::{Answer, TestServer};
 
 #[tokio::test]
@@ -50,5 +52,27 @@ async fn text_is_compressed_for_those_who_can_read_it() {
         let page = Answer::of(server.request("GET", "/").header("accept-encoding", asked)).await;
         assert_eq!((page.status, page.header("content-encoding")), (200, given));
         assert_eq!(page.header("vary"), "accept-encoding");
+    }
+}
+
+/// With the page built, the client's files are there too, for pages of others.
+#[tokio::test]
+async fn the_clients_files_are_served_if_the_build_has_them() {
+    let dist = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let dist = dist.join("../../web/node_modules/socket.io-client/dist");
+    let (server, _dir) = TestServer::start().await;
+    for name in ["socket.io.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js.map"] {
+        let path = format!("/socket.io/{name}");
+        let Ok(expected) = std::fs::read_to_string(dist.join(name)) else {
+            assert_eq!(server.get(&path).await.status, 404, "{path}");
+            continue;
+        };
+        let file = server.get(&path).await;
+        assert_eq!((file.status, &file.text), (200, &expected), "{path}");
+        assert!(file.header("etag").starts_with("\"4."), "{path}");
+        let again = server.request("GET", &path).header("if-none-match", file.header("etag"));
+        assert_eq!(Answer::of(again).await.status, 304);
+        let packed = server.request("GET", &path).header("accept-encoding", "gzip, br");
+        assert_eq!(Answer::of(packed).await.header("content-encoding"), "br", "{path}");
     }
 }

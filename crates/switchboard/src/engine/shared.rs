@@ -17,7 +17,7 @@ use super::{Message, Starter};
 use crate::bounds::ChosenBounds;
 use crate::cluster::Node;
 use crate::encoding::Encoding;
-use crate::http::origin::Origins;
+use crate::http::options::HttpOptions;
 use crate::namespace::{NamespaceInner, Reach};
 use crate::rooms::RoomLimits;
 use crate::session::driver::Driver;
@@ -39,7 +39,7 @@ pub(crate) struct Config {
     pub(crate) allow_eio3: bool,
     pub(crate) encoding: Encoding,
     pub(crate) ws: ws::Limits,
-    pub(crate) origins: Origins,
+    pub(crate) http: HttpOptions,
     pub(crate) bounds: ChosenBounds,
     pub(crate) rooms: RoomLimits,
     pub(crate) initial_packet: Option<Message>,

@@ -6,7 +6,14 @@
 //! | `door.rs` | every request of ours: CORS, then a WebSocket or long-polling |
 //! | `check.rs` | the checks that all transports share, in the official order |
 //! | `polling.rs` | the requests of long-polling |
+//! | `request.rs` | the request as hooks see it |
+//! | `hooks.rs` | what the application may do at the door |
+//! | `options.rs` | the options, and the builder's methods for them |
+//! | `cors.rs`, `cookie.rs` | what browsers are told |
+//! | `compression.rs` | compressed answers |
+//! | `bundles.rs` | the client's files |
 //! | `reply.rs` | answers: types, headers, statuses |
+//! | `script.rs` | JSONP |
 //! | `upgrade.rs` | the handshakes of WebSocket, over HTTP/1.1 and HTTP/2 |
 //! | `refusal.rs` | the official errors, as JSON for polling and as text for upgrades |
 //! | `origin.rs` | which pages may connect |
@@ -16,15 +23,22 @@
 //! | `http2.rs` | the streams of an HTTP/2 connection and their limits |
 //! | `tls.rs` | TLS handshakes, and a configuration from files |
 
+mod bundles;
 mod check;
+mod compression;
 mod connection;
+mod cookie;
+mod cors;
 mod door;
+mod hooks;
 mod http2;
+pub(crate) mod options;
 pub(crate) mod origin;
 mod polling;
 pub(crate) mod query;
 mod refusal;
 mod reply;
+mod request;
 mod script;
 mod serve;
 pub(crate) mod service;
@@ -32,4 +46,10 @@ pub(crate) mod service;
 pub mod tls;
 pub(crate) mod upgrade;
 
+pub use bundles::ClientBundles;
+pub use compression::HttpCompression;
+pub use cookie::{Cookie, SameSite};
+pub use cors::Cors;
+pub use hooks::{ConnectionError, Refuse};
+pub use request::RequestInfo;
 pub use serve::{NotFound, PeerAddress, Serve, serve, serve_with};

@@ -4,18 +4,55 @@
 //! another origin could otherwise act in its visitor's name (cross-site WebSocket hijacking), so
 //! by default only the server's own pages may connect. The same check serves every transport.
 
-use http::header::{
-    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, HOST, ORIGIN, VARY,
-};
+use std::fmt;
+use std::sync::Arc;
+
+use http::header::{HOST, ORIGIN};
 use http::uri::Authority;
-use http::{HeaderMap, HeaderValue, Uri};
+use http::{HeaderMap, Uri};
+use regex::Regex;
 
 /// The origins whose pages may connect, besides the server's own.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Origins {
-    allowed: Vec<String>,
-    any: bool,
+    rules: Vec<Rule>,
+    all: Option<All>,
+}
+
+/// How everybody is let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum All {
+    /// By `*`.
+    Any,
+    /// Each by name.
+    Reflect,
+}
+
+#[derive(Clone)]
+enum Rule {
+    Exact(Box<str>),
+    Matching(Regex),
+    Checked(Arc<dyn Fn(&str) -> bool + Send + Sync>),
+}
+
+impl Rule {
+    fn allows(&self, origin: &str) -> bool {
+        match self {
+            Self::Exact(allowed) => **allowed == *origin,
+            Self::Matching(pattern) => pattern.is_match(origin),
+            Self::Checked(check) => check(origin),
+        }
+    }
+}
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(origin) => f.write_str(origin),
+            Self::Matching(pattern) => write!(f, "/{pattern}/"),
+            Self::Checked(_) => f.write_str("a function"),
+        }
+    }
 }
 
 /// What a request's `Origin` means.
@@ -30,12 +67,36 @@ pub(crate) enum Verdict {
 }
 
 impl Origins {
+    /// Every page, by `*`.
     pub(crate) fn any() -> Self {
-        Self { allowed: Vec::new(), any: true }
+        Self { rules: Vec::new(), all: Some(All::Any) }
+    }
+
+    /// Every page, each by its name.
+    pub(super) fn reflect() -> Self {
+        Self { rules: Vec::new(), all: Some(All::Reflect) }
     }
 
     pub(crate) fn allow(&mut self, origin: String) {
-        self.allowed.push(origin);
+        self.rules.push(Rule::Exact(origin.into()));
+    }
+
+    pub(super) fn allow_matching(&mut self, pattern: Regex) {
+        self.rules.push(Rule::Matching(pattern));
+    }
+
+    pub(super) fn allow_checked(&mut self, check: impl Fn(&str) -> bool + Send + Sync + 'static) {
+        self.rules.push(Rule::Checked(Arc::new(check)));
+    }
+
+    /// Whether every page is let in by `*`.
+    pub(super) fn is_any(&self) -> bool {
+        self.all == Some(All::Any)
+    }
+
+    /// Whether no other origin is let in.
+    pub(super) fn is_none(&self) -> bool {
+        self.all.is_none() && self.rules.is_empty()
     }
 
     /// Judges a request by its target and headers.
@@ -52,36 +113,11 @@ impl Origins {
         let host = authority.or_else(|| headers.get(HOST).and_then(|it| it.to_str().ok()));
         if host.is_some_and(|host| is_same(origin, host)) {
             Verdict::Own
-        } else if self.any || self.allowed.iter().any(|it| it == origin) {
+        } else if self.all.is_some() || self.rules.iter().any(|it| it.allows(origin)) {
             Verdict::Allowed
         } else {
             Verdict::Refused
         }
-    }
-
-    /// Adds the CORS headers for an origin that was [`Verdict::Allowed`].
-    pub(crate) fn answer(&self, request: &HeaderMap, response: &mut HeaderMap) {
-        if self.any {
-            // Without credentials: nobody's cookies serve a page that nobody vouched for.
-            let all = HeaderValue::from_static("*");
-            response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, all);
-        } else if let Some(origin) = request.get(ORIGIN) {
-            response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-            let yes = HeaderValue::from_static("true");
-            response.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, yes);
-            response.append(VARY, HeaderValue::from_static("Origin"));
-        }
-    }
-
-    /// Adds the headers that answer a preflight request.
-    pub(crate) fn answer_preflight(&self, request: &HeaderMap, response: &mut HeaderMap) {
-        self.answer(request, response);
-        let methods = HeaderValue::from_static("GET,POST");
-        response.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
-        if let Some(headers) = request.get("access-control-request-headers") {
-            response.insert(ACCESS_CONTROL_ALLOW_HEADERS, headers.clone());
-        }
-        response.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     }
 }
 
@@ -100,6 +136,8 @@ fn is_same(origin: &str, host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     #[test]
@@ -129,6 +167,24 @@ mod tests {
             assert_eq!(judge(evil), Verdict::Refused, "{evil}");
         }
         assert_eq!(origins.judge(&Uri::default(), &HeaderMap::new()), Verdict::Own);
+    }
+
+    #[test]
+    fn patterns_and_functions_let_pages_in() {
+        let mut origins = Origins::default();
+        origins.allow_matching(Regex::new(r"^https://([a-z0-9-]+\.)?example\.com$").unwrap());
+        origins.allow_checked(|origin| origin.ends_with(":8443"));
+        let judge = |origin: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ORIGIN, HeaderValue::from_static(origin));
+            origins.judge(&Uri::from_static("/"), &headers)
+        };
+        assert_eq!(judge("https://example.com"), Verdict::Allowed);
+        assert_eq!(judge("https://a.example.com"), Verdict::Allowed);
+        assert_eq!(judge("https://any.test:8443"), Verdict::Allowed);
+        assert_eq!(judge("https://example.com.evil.test"), Verdict::Refused);
+        assert_eq!(judge("http://example.com"), Verdict::Refused);
+        assert_eq!(judge("null"), Verdict::Refused);
     }
 
     #[test]

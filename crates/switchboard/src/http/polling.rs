@@ -3,30 +3,30 @@
 use std::sync::Arc;
 
 use bytes::Buf;
-use http::header::CONTENT_TYPE;
-use http::request::Parts;
+use http::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE, X_CONTENT_TYPE_OPTIONS};
 use http::{Method, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::oneshot;
 use tracing::debug;
 
-use super::check::{Wish, check};
+use super::check::{Wish, admit};
 use super::door::{new_session, open_packet};
 use super::origin::Verdict;
 use super::refusal::Refusal;
-use super::reply::{Answer, closing, html, status, text, unavailable, with_type, with_user_agent};
+use super::reply::{Answer, closing, compressed, html, status, unavailable, with_user_agent};
+use super::request::RequestInfo;
 use super::script;
-use crate::dialect::PollBody;
+use crate::dialect::{Dialect, PollBody};
 use crate::engine::{Engine, Message};
 use crate::handshake::Handshake;
 use crate::outbox::Packet;
 use crate::session::{Command, Reply, Session};
-use crate::{DisconnectReason, Transport};
+use crate::{DisconnectReason, Id, Transport};
 
 pub(super) async fn answer<B>(
     engine: &Arc<Engine>,
-    parts: &Parts,
+    request: &RequestInfo,
     body: B,
     verdict: Verdict,
 ) -> Answer
@@ -34,32 +34,47 @@ where
     B: Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let session = match check(engine, parts, false, verdict) {
-        Err(refusal) => return refusal.to_json(),
-        Ok(Wish::Open) if engine.is_closing() => return unavailable(),
-        Ok(Wish::Open) => return open_polling(engine, parts),
+    let session = match admit(engine, request, false, verdict).await {
+        Err(refused) => return refused.to_json(),
+        Ok(Wish::Open(_)) if engine.is_closing() => return unavailable(),
+        Ok(Wish::Open(sid)) => return open(engine, sid, request).await,
         Ok(Wish::Use(session)) => session,
     };
     if session.transport() != Transport::Polling {
         return Refusal::BadRequest.to_json();
     }
-    let answer = match parts.method {
-        Method::GET => poll(&session, parts).await,
-        Method::POST => post(&session, parts, body).await,
+    let answer = match *request.method() {
+        Method::GET => poll(&session, request).await,
+        Method::POST => post(&session, request, body).await,
         // As in the official server, which has no better answer here.
-        _ => status(StatusCode::INTERNAL_SERVER_ERROR),
+        _ => return status(StatusCode::INTERNAL_SERVER_ERROR),
     };
-    with_user_agent(answer, &parts.headers)
+    finished(engine, request, answer, false)
 }
 
-fn open_polling(engine: &Arc<Engine>, parts: &Parts) -> Answer {
-    let session = new_session(engine, parts, Transport::Polling);
+async fn open(engine: &Arc<Engine>, sid: Id, request: &RequestInfo) -> Answer {
+    let http = &engine.config.http;
+    let dialect = Dialect::from_query(request.query_string(), Transport::Polling);
+    let session = new_session(engine, sid, request, Transport::Polling, dialect);
     let mut body = Vec::new();
-    open_packet(&session, &["websocket"], &mut body);
+    open_packet(&session, http.upgrades(), &mut body);
     let mut first = vec![Packet::Text(body.into())];
     first.extend(engine.config.initial_packet.as_ref().map(message_packet));
     engine.start_polling(&session);
-    with_user_agent(packets(&session, parts, session.dialect.body(&first)), &parts.headers)
+    let mut answer = packets(&session, request, session.dialect.body(&first), true).await;
+    if let Some(cookie) = http.cookie.as_ref().and_then(|it| it.header(sid)) {
+        answer.headers_mut().append(SET_COOKIE, cookie);
+    }
+    finished(engine, request, answer, true)
+}
+
+/// Adds what belongs to every answer that is no error.
+fn finished(engine: &Engine, request: &RequestInfo, answer: Answer, is_initial: bool) -> Answer {
+    let mut answer = with_user_agent(answer, request.headers());
+    if answer.status() == StatusCode::OK {
+        engine.config.http.hooks.adorn(is_initial, request, answer.headers_mut());
+    }
+    answer
 }
 
 /// The packet that carries a message.
@@ -70,30 +85,44 @@ fn message_packet(message: &Message) -> Packet {
     }
 }
 
-async fn poll(session: &Session, parts: &Parts) -> Answer {
+async fn poll(session: &Session, request: &RequestInfo) -> Answer {
     let (reply, answer) = oneshot::channel();
     if session.outbox.command(Command::Poll(reply)).is_err() {
         return Refusal::UnknownSession.to_json();
     }
     match answer.await {
-        Ok(Reply::Body(body)) => packets(session, parts, body),
+        Ok(Reply::Body(body)) => packets(session, request, body, true).await,
+        Ok(Reply::Plain(body)) => packets(session, request, body, false).await,
         Ok(Reply::Refused) => Refusal::BadRequest.to_json(),
         Err(_gone) => Refusal::UnknownSession.to_json(),
     }
 }
 
 /// The answer to a poll.
-fn packets(session: &Session, parts: &Parts, body: PollBody) -> Answer {
-    match body {
-        PollBody::Text(body) if session.dialect.is_jsonp => {
-            script::answer(parts.uri.query().unwrap_or_default(), &body)
+async fn packets(
+    session: &Session,
+    request: &RequestInfo,
+    body: PollBody,
+    compress: bool,
+) -> Answer {
+    let compression = session.engine.config.http.compression.filter(|_| compress);
+    let is_jsonp = session.dialect.is_jsonp;
+    let (body, content_type) = match body {
+        PollBody::Text(body) if is_jsonp => {
+            (script::body(request.query_string(), &body), "text/javascript; charset=UTF-8")
         }
-        PollBody::Text(body) => text(body),
-        PollBody::Binary(body) => with_type(body, "application/octet-stream"),
+        PollBody::Text(body) => (body, "text/plain; charset=UTF-8"),
+        PollBody::Binary(body) => (body, "application/octet-stream"),
+    };
+    let mut answer = compressed(compression, request, body, content_type).await;
+    if is_jsonp {
+        let headers = answer.headers_mut();
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     }
+    answer
 }
 
-async fn post<B>(session: &Arc<Session>, parts: &Parts, body: B) -> Answer
+async fn post<B>(session: &Arc<Session>, request: &RequestInfo, body: B) -> Answer
 where
     B: Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -102,7 +131,7 @@ where
         session.close(DisconnectReason::TransportError);
         return Refusal::BadRequest.to_json();
     };
-    let content_type = parts.headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
+    let content_type = request.headers().get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
     let is_binary = content_type.is_some_and(|it| it.starts_with("application/octet-stream"));
     if is_binary && !session.dialect.is_v3() {
         // Binary bodies ended with protocol 3.
@@ -125,7 +154,7 @@ where
     };
     if session.engine.config.keeps_requests {
         let address = session.handshake.address();
-        let request = Handshake::new(&parts.uri, &parts.headers, address);
+        let request = Handshake::new(request.uri(), request.headers(), address);
         // Refused only when the session is gone, which the next command tells.
         session.outbox.command(Command::Request(Arc::new(request))).ok();
     }
@@ -143,7 +172,7 @@ where
         return Refusal::UnknownSession.to_json();
     }
     match answer.await {
-        Ok(Reply::Body(_ok)) => html(b"ok".to_vec()),
+        Ok(Reply::Body(_ok) | Reply::Plain(_ok)) => html(b"ok".to_vec()),
         Ok(Reply::Refused) => Refusal::BadRequest.to_json(),
         // The session ended over this body; official clients learn so by their next poll.
         Err(_gone) => html(b"ok".to_vec()),

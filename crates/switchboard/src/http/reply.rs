@@ -5,18 +5,31 @@ use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 
+use super::compression::HttpCompression;
+use super::request::RequestInfo;
+
 pub(super) type Answer = Response<Full<Bytes>>;
 
-pub(super) fn text(body: Vec<u8>) -> Answer {
-    with_type(body, "text/plain; charset=UTF-8")
+/// An answer, compressed if it is large enough and the client wants that.
+pub(super) async fn compressed(
+    compression: Option<HttpCompression>,
+    request: &RequestInfo,
+    body: Vec<u8>,
+    content_type: &'static str,
+) -> Answer {
+    let response = match compression {
+        Some(compression) => compression.apply(request.headers(), body).await,
+        None => Response::new(Full::from(body)),
+    };
+    with_type(response, content_type)
 }
 
+/// What answers a POST.
 pub(super) fn html(body: Vec<u8>) -> Answer {
-    with_type(body, "text/html")
+    with_type(Response::new(Full::from(body)), "text/html")
 }
 
-pub(super) fn with_type(body: Vec<u8>, content_type: &'static str) -> Answer {
-    let mut response = Response::new(Full::from(body));
+fn with_type(mut response: Answer, content_type: &'static str) -> Answer {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -7,24 +7,18 @@
 //! Reference: `polling-jsonp.js` of engine.io 6.6.11, whose answers are `text/plain`. Ours say what
 //! they are, and forbid browsers to guess.
 
-use http::HeaderValue;
-use http::header::X_CONTENT_TYPE_OPTIONS;
-
 use super::query;
-use super::reply::{Answer, with_type};
 
-/// Answers the poll with that query. `body` is UTF-8, because we have encoded it ourselves.
-pub(super) fn answer(query: &str, body: &[u8]) -> Answer {
+/// The script that answers the poll with that query. `body` is UTF-8, because we have encoded it
+/// ourselves.
+pub(super) fn body(query: &str, body: &[u8]) -> Vec<u8> {
     let index = query::value(query, "j").unwrap_or_default();
     let index: String = index.chars().filter(char::is_ascii_digit).collect();
     let body = String::from_utf8_lossy(body);
     // A string of JSON is one of JavaScript, but for two line ends of Unicode.
     let text = serde_json::Value::from(body).to_string();
     let text = text.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
-    let script = format!("___eio[{index}]({text});");
-    let mut answer = with_type(script.into_bytes(), "text/javascript; charset=UTF-8");
-    answer.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    answer
+    format!("___eio[{index}]({text});").into_bytes()
 }
 
 /// The payload that a form has sent, if it has one.
@@ -54,16 +48,11 @@ fn unescape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use http_body_util::BodyExt as _;
+    use super::{body, payload, unescape};
 
-    use super::{answer, payload, unescape};
-
-    #[tokio::test]
-    async fn an_answer_is_a_valid_script() {
-        let answer = answer("EIO=3&j=7x1", "1:4\u{2028}\u{2029}\"\u{1e}\n€".as_bytes());
-        assert_eq!(answer.headers()["content-type"], "text/javascript; charset=UTF-8");
-        assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
-        let body = answer.into_body().collect().await.unwrap().to_bytes();
+    #[test]
+    fn an_answer_is_a_valid_script() {
+        let body = body("EIO=3&j=7x1", "1:4\u{2028}\u{2029}\"\u{1e}\n€".as_bytes());
         let script = r#"___eio[71]("1:4\u2028\u2029\"\u001e\n€");"#;
         assert_eq!(String::from_utf8_lossy(&body), script);
     }

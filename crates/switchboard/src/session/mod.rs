@@ -58,6 +58,7 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(
         engine: Arc<Engine>,
+        sid: Id,
         handshake: Handshake,
         transport: Transport,
         dialect: Dialect,
@@ -67,7 +68,7 @@ impl Session {
             Transport::WebSocket => Outbox::websocket(dialect, engine.config.bounds),
         };
         Self {
-            sid: Id::random(),
+            sid,
             engine,
             handshake: Arc::new(handshake),
             outbox,
@@ -174,6 +175,8 @@ impl fmt::Debug for Command {
 pub(crate) enum Reply {
     /// 200 with this body.
     Body(PollBody),
+    /// The same, not to be compressed.
+    Plain(PollBody),
     /// 400 Bad request: the client broke a rule.
     Refused,
 }

@@ -178,8 +178,15 @@ impl Driver {
         if polling.poll.is_none() || !self.session.outbox.has_packets() {
             return;
         }
-        let packets = self.session.outbox.take_packets(self.session.engine.config.max_payload);
-        answer(&mut polling.poll, self.session.dialect.body(&packets));
+        let outbox = &self.session.outbox;
+        let wants_compression = outbox.wants_compression();
+        let packets = outbox.take_packets(self.session.engine.config.max_payload);
+        let body = self.session.dialect.body(&packets);
+        let reply = if wants_compression { Reply::Body(body) } else { Reply::Plain(body) };
+        if let Some(poll) = polling.poll.take() {
+            // As in `answer`.
+            poll.send(reply).ok();
+        }
         self.watch_progress(true, None, now);
     }
 
@@ -241,7 +248,7 @@ impl Driver {
         let Some(link) = self.candidate.take() else { return };
         self.answer_noop(now);
         self.session.upgraded();
-        self.session.outbox.upgrade(link.is_base64);
+        self.session.outbox.upgrade(link.is_base64, link.deflate);
         let old = std::mem::replace(&mut self.transport, TransportState::WebSocket(*link));
         if let TransportState::Polling(mut polling) = old {
             polling.finish(self.session.dialect.single(NOOP));

@@ -14,6 +14,7 @@
 mod broadcast_acks;
 mod client;
 mod cluster;
+mod deflate;
 mod durations;
 mod ending;
 mod engine;
@@ -22,6 +23,9 @@ mod http2;
 mod http2_attacks;
 mod http2_client;
 mod http2_plain;
+mod http_bodies;
+mod http_client;
+mod http_door;
 mod operators;
 mod parsers;
 mod plain;

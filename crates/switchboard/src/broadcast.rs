@@ -128,9 +128,7 @@ impl Broadcast {
     ///
     /// [`EncodeError`] when the arguments cannot be written as JSON. Then nobody gets anything.
     pub fn emit<A: Args>(&self, event: &str, args: A) -> Result<(), EncodeError> {
-        let encoding = &self.namespace.encoding;
-        let packet = encoding.event(self.namespace.name(), None, event, args)?;
-        self.deliver(&Prepared::new(packet, self.flags));
+        self.deliver(&self.prepare(event, None, args)?);
         Ok(())
     }
 
@@ -220,6 +218,18 @@ impl Broadcast {
     pub fn disconnect_sockets(&self, close: bool) {
         self.namespace.disconnect_sockets(&self.target, close);
         self.publish(Body::Disconnect { target: &self.target, close });
+    }
+
+    /// The one place where an event for many is encoded.
+    fn prepare(
+        &self,
+        event: &str,
+        id: Option<u64>,
+        args: impl Args,
+    ) -> Result<Prepared, EncodeError> {
+        let namespace = &self.namespace;
+        let packet = namespace.encoding.event(namespace.name(), id, event, args)?;
+        Ok(Prepared::new(packet, self.flags))
     }
 
     /// The one way by which every broadcast without an ack goes.

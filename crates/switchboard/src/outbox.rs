@@ -16,12 +16,18 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use crate::bounds::Bounds;
-use crate::chunks::{Chunk, Chunks};
+use crate::chunks::Chunks;
+use crate::deflation::Deflation;
 use crate::dialect::Dialect;
 use crate::encoding::Encoded;
 use crate::flags::Flags;
 use crate::prepared::Prepared;
 use crate::sync::lock;
+
+mod queue;
+
+pub(crate) use queue::Packet;
+use queue::{Queue, push_packets, push_shared};
 
 /// The outgoing half of a connection, shared by everybody who may send to it.
 ///
@@ -69,34 +75,6 @@ enum Phase {
     Blocked,
     /// Nothing will ever be sent again.
     Closed,
-}
-
-/// What is queued, in the form that the transport wants.
-#[derive(Debug)]
-enum Queue {
-    /// Encoded frames.
-    WebSocket(Chunks),
-    /// Engine.IO packets, encoded when a poll takes them.
-    Polling(VecDeque<Packet>),
-}
-
-/// An Engine.IO message that waits for a poll.
-#[derive(Debug)]
-pub(crate) enum Packet {
-    /// A text packet, its leading digit included.
-    Text(Bytes),
-    /// A binary message.
-    Binary(Bytes),
-}
-
-impl Packet {
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Text(data) => data.len(),
-            // Base64 makes four characters of three bytes, after the letter `b`.
-            Self::Binary(data) => 1 + data.len().div_ceil(3) * 4,
-        }
-    }
 }
 
 impl<C: Overflow> Outbox<C> {
@@ -232,7 +210,8 @@ impl<C: Overflow> Outbox<C> {
             }
             inner.compress |= flags.compress;
             let was_empty = inner.bytes == 0;
-            let dialect = inner.dialect;
+            let mut dialect = inner.dialect;
+            dialect.deflate = dialect.deflate.filter(|_| flags.compress);
             let len = push(&mut inner.queue, dialect);
             inner.bytes += len;
             if inner.bounds.hard() < inner.bytes && !was_empty {
@@ -346,10 +325,11 @@ impl<C: Overflow> Outbox<C> {
     }
 
     /// Turns a polling queue into frames: the WebSocket has taken over.
-    pub(crate) fn upgrade(&self, is_base64: bool) {
+    pub(crate) fn upgrade(&self, is_base64: bool, deflate: Option<Deflation>) {
         let mut inner = lock(&self.inner);
-        inner.dialect.is_base64 = is_base64;
-        let dialect = inner.dialect;
+        inner.dialect = Dialect { is_base64, deflate, ..inner.dialect };
+        let mut dialect = inner.dialect;
+        dialect.deflate = deflate.filter(|_| inner.compress);
         let Queue::Polling(packets) = &mut inner.queue else { return };
         let packets = std::mem::take(packets);
         let mut chunks = Chunks::default();
@@ -491,33 +471,4 @@ impl<C: Overflow> Inner<C> {
         };
         self.written(self.bytes);
     }
-}
-
-impl Queue {
-    fn is_empty(&self) -> bool {
-        match self {
-            Self::WebSocket(chunks) => chunks.is_empty(),
-            Self::Polling(packets) => packets.is_empty(),
-        }
-    }
-}
-
-fn push_shared(chunks: &mut Chunks, bytes: Bytes) -> usize {
-    let len = bytes.len();
-    chunks.push(Chunk::Shared(bytes));
-    len
-}
-
-fn push_packets(text: Bytes, attachments: &[Bytes], packets: &mut VecDeque<Packet>) -> usize {
-    let mut len = 0;
-    if !text.is_empty() {
-        len = text.len();
-        packets.push_back(Packet::Text(text));
-    }
-    for attachment in attachments {
-        let packet = Packet::Binary(attachment.clone());
-        len += packet.len();
-        packets.push_back(packet);
-    }
-    len
 }

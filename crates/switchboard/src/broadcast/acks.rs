@@ -239,18 +239,16 @@ impl Broadcast {
     /// The one way by which every broadcast with an ack goes.
     pub(super) fn gather(&self, event: &str, args: impl Args) -> Result<Gathering, EncodeError> {
         let namespace = &self.namespace;
-        let (encoding, ack) = (&namespace.encoding, namespace.next_ack());
+        let ack = namespace.next_ack();
         let timeout = self.ack_timeout.unwrap_or_else(|| namespace.ack_timeout());
         let Some(node) = self.node() else {
-            let packet = encoding.event(namespace.name(), Some(ack), event, args)?;
-            let packet = Prepared::new(packet, self.flags);
+            let packet = self.prepare(event, Some(ack), args)?;
             return Ok(Gathering::ask(namespace, &self.target, ack, &packet, timeout).0);
         };
         // Other servers have other ack ids: they are given the event.
         let event = message::event(event, args)?;
         let args = RawArgs { json: event.args_json(), attachments: event.attachments() };
-        let packet = encoding.event(namespace.name(), Some(ack), &event.event_name(), args)?;
-        let packet = Prepared::new(packet, self.flags);
+        let packet = self.prepare(&event.event_name(), Some(ack), args)?;
         let (mut gathering, answers) =
             Gathering::ask(namespace, &self.target, ack, &packet, timeout);
         let (request, servers) = node.open(answers);

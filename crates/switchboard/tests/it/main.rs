@@ -14,6 +14,7 @@
 mod broadcast_acks;
 mod client;
 mod cluster;
+mod deflate;
 mod durations;
 mod ending;
 mod engine;

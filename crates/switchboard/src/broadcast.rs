@@ -166,7 +166,7 @@ impl Broadcast {
         event: &str,
         args: impl Args,
     ) -> BroadcastAck<T> {
-        BroadcastAck::new(self.gather(event, args))
+        BroadcastAck::new(self.gather(event, args), |it| it.arg())
     }
 
     /// The chosen sockets of this server. Those of others: [`fetch_sockets`](Self::fetch_sockets).

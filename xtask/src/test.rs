@@ -72,7 +72,7 @@ const SUITES: &[Suite] = &[
     Suite { name: "web", prepare: web, count: count::vitest, minutes: 5 },
     Suite { name: "examples", prepare: examples, count: count::cargo, minutes: 10 },
     Suite { name: "fuzz", prepare: fuzz_targets, count: count::libfuzzer, minutes: 2 },
-    Suite { name: "e2e-node", prepare: e2e_node, count: count::node, minutes: 10 },
+    Suite { name: "e2e-node", prepare: e2e_node, count: count::node, minutes: 14 },
     Suite { name: "e2e-python", prepare: e2e_python, count: count::pytest, minutes: 5 },
     Suite { name: "autobahn", prepare: autobahn_cases, count: count::pytest, minutes: 4 },
 ];

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use switchboard_sio::{Args, EncodeError, Payload};
 use tokio::sync::oneshot;
 
-use crate::broadcast::acks::BroadcastAck;
+use crate::broadcast::acks::{BroadcastAck, Decode};
 use crate::error::AckError;
 use crate::socket::Socket;
 
@@ -52,6 +52,7 @@ impl Ack {
 pub struct EmitWithAck<T> {
     waiting: Result<Waiting<T>, AckError>,
     timeout: Duration,
+    decode: Decode<T>,
 }
 
 #[derive(Debug)]
@@ -62,22 +63,39 @@ enum Waiting<T> {
     Elsewhere(BroadcastAck<T>),
 }
 
-impl<T> EmitWithAck<T> {
+impl<T: DeserializeOwned> EmitWithAck<T> {
     pub(crate) fn new(
         sent: Result<(oneshot::Receiver<Payload<'static>>, Place), AckError>,
         timeout: Duration,
     ) -> Self {
-        Self { waiting: sent.map(|(answer, place)| Waiting::Here(answer, place)), timeout }
+        let waiting = sent.map(|(answer, place)| Waiting::Here(answer, place));
+        Self { waiting, timeout, decode: |it| it.arg() }
     }
 
     pub(crate) fn elsewhere(asked: BroadcastAck<T>) -> Self {
         let timeout = asked.timeout();
-        Self { waiting: Ok(Waiting::Elsewhere(asked)), timeout }
+        Self { waiting: Ok(Waiting::Elsewhere(asked)), timeout, decode: |it| it.arg() }
     }
 
     /// How long to wait for the client.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Takes all arguments of the acknowledgement, as a tuple. By default it is the first.
+    ///
+    /// ```
+    /// use switchboard::{AckError, Server, Socket};
+    ///
+    /// let io = Server::builder().build();
+    /// io.on("connection", async |socket: Socket| {
+    ///     let place: Result<(f64, f64), AckError> = socket.emit_with_ack("where", ()).args().await;
+    ///     println!("{place:?}");
+    /// });
+    /// ```
+    pub fn args(mut self) -> Self {
+        self.decode = |it| it.args();
         self
     }
 }
@@ -87,7 +105,8 @@ impl<T: DeserializeOwned> EmitWithAck<T> {
         let (answer, place) = match self.waiting? {
             Waiting::Here(answer, place) => (answer, place),
             Waiting::Elsewhere(asked) => {
-                let answer = tokio::time::timeout(self.timeout, asked.single()).await;
+                let answer =
+                    tokio::time::timeout(self.timeout, asked.decode(self.decode).single()).await;
                 return answer.unwrap_or(Err(AckError::Timeout));
             }
         };
@@ -96,7 +115,7 @@ impl<T: DeserializeOwned> EmitWithAck<T> {
         match answer {
             Err(_elapsed) => Err(AckError::Timeout),
             Ok(Err(_dropped)) => Err(AckError::Disconnected),
-            Ok(Ok(payload)) => payload.arg().map_err(AckError::Decode),
+            Ok(Ok(payload)) => (self.decode)(&payload).map_err(AckError::Decode),
         }
     }
 }

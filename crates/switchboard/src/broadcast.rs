@@ -129,7 +129,7 @@ impl Broadcast {
     ///
     /// [`EncodeError`] when the arguments cannot be written as JSON. Then nobody gets anything.
     pub fn emit<A: Args>(&self, event: &str, args: A) -> Result<(), EncodeError> {
-        self.deliver(&self.prepare(event, args)?);
+        self.deliver(&self.prepare(event, None, args)?);
         Ok(())
     }
 
@@ -166,7 +166,7 @@ impl Broadcast {
         event: &str,
         args: impl Args,
     ) -> BroadcastAck<T> {
-        BroadcastAck::new(self.gather(event, args))
+        BroadcastAck::new(self.gather(event, args), |it| it.arg())
     }
 
     /// The chosen sockets of this server. Those of others: [`fetch_sockets`](Self::fetch_sockets).
@@ -221,15 +221,20 @@ impl Broadcast {
         self.publish(Body::Disconnect { target: &self.target, close });
     }
 
-    /// Encodes an event, after whoever watches has seen it.
-    fn prepare(&self, event: &str, args: impl Args) -> Result<Prepared, EncodeError> {
+    /// The one place where an event for many is encoded, after whoever watches has seen it.
+    fn prepare(
+        &self,
+        event: &str,
+        id: Option<u64>,
+        args: impl Args,
+    ) -> Result<Prepared, EncodeError> {
         let (namespace, name) = (&self.namespace, self.namespace.name());
         let packet = if namespace.is_watched() {
             let written = Written::new(args)?;
             written.show(namespace, event, To::Many(&self.sockets()));
-            namespace.encoding.event(name, None, event, written.args())?
+            namespace.encoding.event(name, id, event, written.args())?
         } else {
-            namespace.encoding.event(name, None, event, args)?
+            namespace.encoding.event(name, id, event, args)?
         };
         Ok(Prepared::new(packet, self.flags))
     }

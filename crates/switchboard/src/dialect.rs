@@ -13,6 +13,7 @@ use switchboard_eio::{PeerError, Protocol, payload, v3};
 use switchboard_ws::{FrameHeader, Opcode};
 
 use crate::Transport;
+use crate::deflation::Deflation;
 use crate::http::query;
 use crate::outbox::Packet;
 
@@ -24,6 +25,8 @@ pub(crate) struct Dialect {
     pub(crate) is_base64: bool,
     /// Its polls are scripts (`j=0` in the query).
     pub(crate) is_jsonp: bool,
+    /// Its WebSocket takes compressed messages.
+    pub(crate) deflate: Option<Deflation>,
 }
 
 /// The body of an answer to a poll.
@@ -43,29 +46,38 @@ impl Dialect {
         let protocol = if is_v4 { Protocol::V4 } else { Protocol::V3 };
         let is_jsonp = transport == Transport::Polling && query::value(query, "j").is_some();
         let is_base64 = query::value(query, "b64").is_some_and(|it| !it.is_empty()) || is_jsonp;
-        Self { protocol, is_base64, is_jsonp }
+        Self { protocol, is_base64, is_jsonp, deflate: None }
     }
 
     pub(crate) fn is_v3(self) -> bool {
         self.protocol == Protocol::V3
     }
 
-    /// Which of the unusual kinds of binary frames the client wants, if not the usual one.
-    pub(crate) fn rare_frames(self) -> Option<usize> {
-        match (self.protocol, self.is_base64) {
-            (Protocol::V4, false) => None,
-            (Protocol::V4, true) => Some(0),
-            (Protocol::V3, false) => Some(1),
-            (Protocol::V3, true) => Some(2),
-        }
+    /// Which kind of frames the client wants for this packet, below [`Self::FRAMES`]. 0 is the
+    /// usual one.
+    pub(crate) fn frames_of(self, text: &[u8], attachments: &[Bytes]) -> usize {
+        let binary = match (self.protocol, self.is_base64) {
+            _ if attachments.is_empty() => 0,
+            (Protocol::V4, false) => 0,
+            (Protocol::V4, true) => 1,
+            (Protocol::V3, false) => 2,
+            (Protocol::V3, true) => 3,
+        };
+        let is_large = |it: Deflation| {
+            it.wants(text.len()) || attachments.iter().any(|data| it.wants(data.len()))
+        };
+        if self.deflate.is_some_and(is_large) { binary + Self::FRAMES / 2 } else { binary }
     }
+
+    /// How many kinds of frames there are.
+    pub(crate) const FRAMES: usize = 8;
 
     /// Appends the frames of one packet: its text, if it has one, then its attachments.
     pub(crate) fn encode_frames(self, text: &[u8], attachments: &[Bytes], output: &mut Vec<u8>) {
         let attached: usize = attachments.iter().map(|it| it.len() + FRAME_HEADER_MAX).sum();
         output.reserve(text.len() + FRAME_HEADER_MAX + attached);
         if !text.is_empty() {
-            encode_text_frame(text, output);
+            self.encode_text_frame(text, output);
         }
         for attachment in attachments {
             self.encode_binary_frame(attachment, output);
@@ -76,12 +88,22 @@ impl Dialect {
     pub(crate) fn encode_binary_frame(self, data: &[u8], output: &mut Vec<u8>) {
         match (self.protocol, self.is_base64) {
             (Protocol::V4, false) => {
-                switchboard_ws::encode(switchboard_ws::Message::Binary(data), output);
+                let message = switchboard_ws::Message::Binary(data);
+                if !self.deflate.is_some_and(|it| it.encode(message, output)) {
+                    switchboard_ws::encode(message, output);
+                }
             }
             (Protocol::V4, true) => {
                 let mut text = Vec::new();
                 message(data).encode_text(&mut text);
-                encode_text_frame(&text, output);
+                self.encode_text_frame(&text, output);
+            }
+            (Protocol::V3, false) if self.deflate.is_some_and(|it| it.wants(data.len())) => {
+                let data = [&[v3::MESSAGE], data].concat();
+                let message = switchboard_ws::Message::Binary(&data);
+                if !self.deflate.is_some_and(|it| it.encode(message, output)) {
+                    switchboard_ws::encode(message, output);
+                }
             }
             (Protocol::V3, false) => {
                 encode_header(Opcode::Binary, 1 + data.len(), output);
@@ -91,9 +113,20 @@ impl Dialect {
             (Protocol::V3, true) => {
                 let mut text = Vec::new();
                 v3::encode_message_text(&message(data), &mut text);
-                encode_text_frame(&text, output);
+                self.encode_text_frame(&text, output);
             }
         }
+    }
+
+    /// Appends one text frame. `text` is UTF-8, because we have encoded it ourselves.
+    fn encode_text_frame(self, text: &[u8], output: &mut Vec<u8>) {
+        if let Some(deflate) = self.deflate.filter(|it| it.wants(text.len()))
+            && let Ok(text) = std::str::from_utf8(text)
+            && deflate.encode(switchboard_ws::Message::Text(text), output)
+        {
+            return;
+        }
+        encode_text_frame(text, output);
     }
 
     /// Reads one WebSocket message. A text may be base64, whatever the client said at first.
@@ -188,7 +221,8 @@ const FRAME_HEADER_MAX: usize = 10;
 mod tests {
     use super::*;
 
-    const V3: Dialect = Dialect { protocol: Protocol::V3, is_base64: false, is_jsonp: false };
+    const V3: Dialect =
+        Dialect { protocol: Protocol::V3, is_base64: false, is_jsonp: false, deflate: None };
 
     fn packets() -> [Packet; 2] {
         [Packet::Text(Bytes::from("4€")), Packet::Binary(Bytes::from_static(&[1, 2]))]
@@ -219,7 +253,7 @@ mod tests {
         for protocol in [Protocol::V4, Protocol::V3] {
             for is_base64 in [false, true] {
                 let mut frames = Vec::new();
-                let dialect = Dialect { protocol, is_base64, is_jsonp: false };
+                let dialect = Dialect { protocol, is_base64, ..Dialect::default() };
                 dialect.encode_frames(b"4a", &[Bytes::from_static(&[1, 2])], &mut frames);
                 let (text, binary) = frames.split_at(4);
                 assert_eq!(text, b"\x81\x024a");

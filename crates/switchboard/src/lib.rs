@@ -41,8 +41,10 @@
 //! ```
 
 mod ack;
+mod bounds;
 mod broadcast;
 mod chunks;
+mod deflation;
 mod dialect;
 mod encoding;
 mod error;

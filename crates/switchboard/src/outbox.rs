@@ -5,7 +5,7 @@
 //! leaves in one write. The representation follows the transport: whole frames for a WebSocket,
 //! packets for long-polling (whose size is only known when a poll comes).
 //!
-//! Limits: `SOFT_BYTES` is where `Socket::ready` begins to wait, `HARD_BYTES` is where the
+//! Limits: [`Bounds::soft`] is where `Socket::ready` begins to wait, [`Bounds::hard`] is where the
 //! connection is given up as a slow consumer. One packet always fits an empty queue.
 
 use std::collections::VecDeque;
@@ -15,35 +15,38 @@ use std::task::Waker;
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use crate::chunks::{Chunk, Chunks};
+use crate::bounds::Bounds;
+use crate::chunks::Chunks;
+use crate::deflation::Deflation;
 use crate::dialect::Dialect;
 use crate::encoding::Encoded;
 use crate::flags::Flags;
 use crate::prepared::Prepared;
 use crate::sync::lock;
 
-/// Above this many waiting bytes a connection is congested.
-pub(crate) const SOFT_BYTES: usize = 1024 * 1024;
-/// Above this many it is closed.
-pub(crate) const HARD_BYTES: usize = 16 * 1024 * 1024;
+mod queue;
+
+pub(crate) use queue::Packet;
+use queue::{Queue, push_packets, push_shared};
 
 /// The outgoing half of a connection, shared by everybody who may send to it.
 ///
 /// `C` is what may be asked of the task besides.
-#[derive(Debug)]
-pub(crate) struct Outbox<C> {
+pub(crate) struct Outbox<C: Overflow> {
     inner: Mutex<Inner<C>>,
 }
 
 /// What an outbox asks of its task by itself.
 pub(crate) trait Overflow {
+    type Bounds: Bounds;
+
     /// The hard bound is reached: end the connection.
     fn slow_consumer() -> Self;
 }
 
-#[derive(Debug)]
-struct Inner<C> {
+struct Inner<C: Overflow> {
     queue: Queue,
+    bounds: C::Bounds,
     /// Bytes pushed and not yet written, the ones that the task holds included.
     bytes: usize,
     phase: Phase,
@@ -74,48 +77,21 @@ enum Phase {
     Closed,
 }
 
-/// What is queued, in the form that the transport wants.
-#[derive(Debug)]
-enum Queue {
-    /// Encoded frames.
-    WebSocket(Chunks),
-    /// Engine.IO packets, encoded when a poll takes them.
-    Polling(VecDeque<Packet>),
-}
-
-/// An Engine.IO message that waits for a poll.
-#[derive(Debug)]
-pub(crate) enum Packet {
-    /// A text packet, its leading digit included.
-    Text(Bytes),
-    /// A binary message.
-    Binary(Bytes),
-}
-
-impl Packet {
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Text(data) => data.len(),
-            // Base64 makes four characters of three bytes, after the letter `b`.
-            Self::Binary(data) => 1 + data.len().div_ceil(3) * 4,
-        }
-    }
-}
-
-impl<C> Outbox<C> {
+impl<C: Overflow> Outbox<C> {
     /// An outbox for a connection that is a WebSocket.
-    pub(crate) fn websocket(dialect: Dialect) -> Self {
-        Self::new(Queue::WebSocket(Chunks::default()), dialect)
+    pub(crate) fn websocket(dialect: Dialect, bounds: C::Bounds) -> Self {
+        Self::new(Queue::WebSocket(Chunks::default()), dialect, bounds)
     }
 
     /// An outbox for a connection that begins with long-polling.
-    pub(crate) fn polling(dialect: Dialect) -> Self {
-        Self::new(Queue::Polling(VecDeque::new()), dialect)
+    pub(crate) fn polling(dialect: Dialect, bounds: C::Bounds) -> Self {
+        Self::new(Queue::Polling(VecDeque::new()), dialect, bounds)
     }
 
-    fn new(queue: Queue, dialect: Dialect) -> Self {
+    fn new(queue: Queue, dialect: Dialect, bounds: C::Bounds) -> Self {
         let inner = Inner {
             queue,
+            bounds,
             bytes: 0,
             phase: Phase::Idle,
             dialect,
@@ -234,10 +210,11 @@ impl<C: Overflow> Outbox<C> {
             }
             inner.compress |= flags.compress;
             let was_empty = inner.bytes == 0;
-            let dialect = inner.dialect;
+            let mut dialect = inner.dialect;
+            dialect.deflate = dialect.deflate.filter(|_| flags.compress);
             let len = push(&mut inner.queue, dialect);
             inner.bytes += len;
-            if HARD_BYTES < inner.bytes && !was_empty {
+            if inner.bounds.hard() < inner.bytes && !was_empty {
                 inner.commands.get_or_insert_default().push(C::slow_consumer());
                 inner.give_up();
             }
@@ -348,10 +325,11 @@ impl<C: Overflow> Outbox<C> {
     }
 
     /// Turns a polling queue into frames: the WebSocket has taken over.
-    pub(crate) fn upgrade(&self, is_base64: bool) {
+    pub(crate) fn upgrade(&self, is_base64: bool, deflate: Option<Deflation>) {
         let mut inner = lock(&self.inner);
-        inner.dialect.is_base64 = is_base64;
-        let dialect = inner.dialect;
+        inner.dialect = Dialect { is_base64, deflate, ..inner.dialect };
+        let mut dialect = inner.dialect;
+        dialect.deflate = deflate.filter(|_| inner.compress);
         let Queue::Polling(packets) = &mut inner.queue else { return };
         let packets = std::mem::take(packets);
         let mut chunks = Chunks::default();
@@ -399,6 +377,11 @@ impl<C: Overflow> Outbox<C> {
         lock(&self.inner).bytes
     }
 
+    /// Whether more than the soft bound waits.
+    pub(crate) fn is_congested(&self) -> bool {
+        lock(&self.inner).is_congested()
+    }
+
     /// Refuses everything from now on. What is queued may still be taken.
     pub(crate) fn seal(&self) {
         lock(&self.inner).phase = Phase::Closed;
@@ -418,12 +401,12 @@ impl<C: Overflow> Outbox<C> {
         inner.commands.take().map_or_else(Vec::new, |it| *it)
     }
 
-    /// Ready once fewer than [`SOFT_BYTES`] wait, or the connection is closed.
+    /// Ready once no more than the soft bound waits, or the connection is closed.
     pub(crate) async fn ready(&self) {
         loop {
             let notify = {
                 let mut inner = lock(&self.inner);
-                if inner.bytes <= SOFT_BYTES {
+                if !inner.is_congested() {
                     return;
                 }
                 Arc::clone(inner.ready.get_or_insert_default())
@@ -432,7 +415,7 @@ impl<C: Overflow> Outbox<C> {
             notified.as_mut().enable();
             {
                 let inner = lock(&self.inner);
-                if inner.bytes <= SOFT_BYTES {
+                if !inner.is_congested() {
                     return;
                 }
                 // Those who waited before may have been told meanwhile, by another one than ours.
@@ -445,7 +428,11 @@ impl<C: Overflow> Outbox<C> {
     }
 }
 
-impl<C> Inner<C> {
+impl<C: Overflow> Inner<C> {
+    fn is_congested(&self) -> bool {
+        self.bounds.soft() < self.bytes
+    }
+
     /// Whether a packet would leave at once: nothing is under way, and a poll waits for it.
     fn is_writable(&self) -> bool {
         self.bytes == 0 && (self.is_polled || matches!(self.queue, Queue::WebSocket(_)))
@@ -465,7 +452,7 @@ impl<C> Inner<C> {
 
     fn written(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_sub(bytes);
-        if self.bytes <= SOFT_BYTES {
+        if !self.is_congested() {
             self.tell_waiting();
         }
     }
@@ -484,33 +471,4 @@ impl<C> Inner<C> {
         };
         self.written(self.bytes);
     }
-}
-
-impl Queue {
-    fn is_empty(&self) -> bool {
-        match self {
-            Self::WebSocket(chunks) => chunks.is_empty(),
-            Self::Polling(packets) => packets.is_empty(),
-        }
-    }
-}
-
-fn push_shared(chunks: &mut Chunks, bytes: Bytes) -> usize {
-    let len = bytes.len();
-    chunks.push(Chunk::Shared(bytes));
-    len
-}
-
-fn push_packets(text: Bytes, attachments: &[Bytes], packets: &mut VecDeque<Packet>) -> usize {
-    let mut len = 0;
-    if !text.is_empty() {
-        len = text.len();
-        packets.push_back(Packet::Text(text));
-    }
-    for attachment in attachments {
-        let packet = Packet::Binary(attachment.clone());
-        len += packet.len();
-        packets.push_back(packet);
-    }
-    len
 }

@@ -19,8 +19,8 @@ pub(crate) struct Prepared {
     text: Bytes,
     attachments: Vec<Bytes>,
     frames: OnceLock<Bytes>,
-    /// For clients of other dialects; see [`Dialect::rare_frames`].
-    rare: OnceLock<Box<[OnceLock<Bytes>; 3]>>,
+    /// For clients of other dialects; see [`Dialect::frames_of`].
+    rare: OnceLock<Box<[OnceLock<Bytes>; Dialect::FRAMES]>>,
     flags: Flags,
 }
 
@@ -47,11 +47,9 @@ impl Prepared {
 
     /// All of the packet as WebSocket frames.
     pub(crate) fn frames(&self, dialect: Dialect) -> &Bytes {
-        let frames = match dialect.rare_frames() {
-            Some(at) if !self.attachments.is_empty() => {
-                self.rare.get_or_init(Box::default).get(at).unwrap_or(&self.frames)
-            }
-            _ => &self.frames,
+        let frames = match dialect.frames_of(&self.text, &self.attachments) {
+            0 => &self.frames,
+            at => self.rare.get_or_init(Box::default).get(at).unwrap_or(&self.frames),
         };
         frames.get_or_init(|| {
             let mut frames = Vec::new();

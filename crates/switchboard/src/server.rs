@@ -7,6 +7,7 @@ use switchboard_eio as eio;
 use switchboard_sio as sio;
 use switchboard_ws as ws;
 
+use crate::bounds::ChosenBounds;
 use crate::broadcast::Broadcast;
 use crate::cluster::Local;
 use crate::engine::{self, Config, Engine};
@@ -139,6 +140,7 @@ pub struct ServerBuilder {
     cluster: Option<Local>,
     state: StateMap,
     parser: Parser,
+    pub(crate) bounds: ChosenBounds,
     pub(crate) initial_packet: Option<engine::Message>,
     pub(crate) keeps_requests: bool,
 }
@@ -206,6 +208,18 @@ impl ServerBuilder {
     /// How long [`Socket::emit_with_ack`] waits if it is not told otherwise. Default 30 s.
     pub fn ack_timeout(mut self, timeout: Duration) -> Self {
         self.ack_timeout = Some(timeout.min(LONGEST));
+        self
+    }
+
+    /// How many bytes may wait for one client. Default 1 MiB and 16 MiB.
+    ///
+    /// Above `soft` the client is congested: [`Socket::ready`] waits, and a client that then takes
+    /// nothing for 5 s is closed. Above `hard` it is closed at once; a message that finds nothing
+    /// in front of it may be of any size. `hard` is what a client that reads slowly can cost in
+    /// memory; it is never below `soft`, nor above 4 GiB.
+    pub fn outgoing_bytes(mut self, soft: usize, hard: usize) -> Self {
+        let at_most = |bytes| u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.bounds = ChosenBounds { soft: at_most(soft), hard: at_most(hard.max(soft)) };
         self
     }
 
@@ -291,6 +305,7 @@ impl ServerBuilder {
             encoding: self.parser.0,
             ws,
             http: self.http,
+            bounds: self.bounds,
             rooms: self.rooms,
             initial_packet: self.initial_packet,
             keeps_requests: self.keeps_requests,

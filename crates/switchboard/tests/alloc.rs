@@ -11,20 +11,32 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use switchboard::ws::{self, Options, WebSocket};
+use switchboard::{Data, Server, Socket};
 use switchboard_ws::{Message, encode, encode_masked};
+use tokio::net::TcpListener;
 
 /// One test, because the counter is everybody's.
 #[test]
-fn an_echo_allocates_nothing() {
+fn an_echo_allocates_nothing_and_a_broadcast_nothing_for_each_recipient() {
+    echo_allocates_nothing();
+    let (few, many) = (broadcast_allocations(1), broadcast_allocations(9));
+    let more = many.saturating_sub(few);
+    // Not even one allocation for each broadcast, let alone for each of its recipients.
+    assert!(more < BROADCASTS / 2, "{few} for one recipient, {many} for nine");
+    assert!(few < BROADCASTS * 20, "{few}");
+}
+
+fn echo_allocates_nothing() {
     let (address, _stop) = serve(Options::new());
     for message in [Message::Text("20 bytes of message."), Message::Binary(&[7; 500])] {
         for in_flight in [1, 16] {
-            let mut client = connect(address);
+            let mut client = connect(address, "/");
             let counted = allocations(&mut client, message, in_flight, 1000);
             assert_eq!(counted, 0, "{in_flight} in flight of {message:?}");
         }
@@ -51,19 +63,92 @@ fn allocations(client: &mut TcpStream, message: Message<'_>, in_flight: usize, t
     COUNTED.load(Ordering::SeqCst) - before
 }
 
+/// What the server allocates for broadcasts that one client asks for and `listeners` get.
+fn broadcast_allocations(listeners: usize) -> u64 {
+    let (address, _stop) = serve_rooms();
+    let mut asking = join_room(address);
+    let mut listening: Vec<_> = (0..listeners).map(|_| join_room(address)).collect();
+    let mut shout = |times: u64| {
+        for _ in 0..times {
+            send_text(&mut asking, r#"42["shout","20 bytes of message."]"#);
+            for client in &mut listening {
+                assert_eq!(read_text(client), r#"42["shouted","20 bytes of message."]"#);
+            }
+        }
+    };
+    shout(100);
+    let before = COUNTED.load(Ordering::SeqCst);
+    shout(BROADCASTS);
+    COUNTED.load(Ordering::SeqCst) - before
+}
+
+/// Serves Socket.IO with one room on a thread of its own, whose allocations are counted.
+fn serve_rooms() -> (SocketAddr, mpsc::Sender<()>) {
+    serve_on_thread(|listener, shutdown| {
+        let io = Server::builder().build();
+        io.on("connection", async |socket: Socket| socket.join("room").unwrap());
+        io.on("shout", async |socket: Socket, Data(text): Data<String>| {
+            socket.to("room").emit("shouted", &text).unwrap();
+        });
+        Box::pin(switchboard::serve(listener, io, shutdown))
+    })
+}
+
+/// A Socket.IO client in the room.
+fn join_room(address: SocketAddr) -> TcpStream {
+    let mut client = connect(address, "/socket.io/?EIO=4&transport=websocket");
+    assert!(read_text(&mut client).starts_with("0{"));
+    send_text(&mut client, "40");
+    assert!(read_text(&mut client).starts_with("40{"));
+    client
+}
+
+fn send_text(client: &mut TcpStream, text: &str) {
+    let mut frame = Vec::new();
+    encode_masked(Message::Text(text), [1, 2, 3, 4], &mut frame);
+    client.write_all(&frame).unwrap();
+}
+
+/// One short frame of the server.
+fn read_text(client: &mut TcpStream) -> String {
+    let mut head = [0; 2];
+    client.read_exact(&mut head).unwrap();
+    let mut len = usize::from(head[1]);
+    if len == 126 {
+        let mut long = [0; 2];
+        client.read_exact(&mut long).unwrap();
+        len = usize::from(u16::from_be_bytes(long));
+    }
+    let mut text = vec![0; len];
+    client.read_exact(&mut text).unwrap();
+    String::from_utf8(text).unwrap()
+}
+
 /// Serves an echo on a thread of its own, whose allocations are counted.
 fn serve(options: Options) -> (SocketAddr, mpsc::Sender<()>) {
-    let (tell, told) = mpsc::channel();
-    let (stop, stopped) = mpsc::channel::<()>();
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    serve_on_thread(|listener, shutdown| {
         let echo = ws::Server::with_options(options, async |mut socket: WebSocket| {
             while let Ok(Some(message)) = socket.recv().await {
                 socket.send(message).unwrap();
             }
         });
+        Box::pin(ws::serve(listener, echo, shutdown))
+    })
+}
+
+type Serving = Pin<Box<dyn Future<Output = std::io::Result<()>>>>;
+type Shutdown = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Serves on a thread of its own, until the sender is dropped.
+fn serve_on_thread(
+    serve: impl FnOnce(TcpListener, Shutdown) -> Serving + Send + 'static,
+) -> (SocketAddr, mpsc::Sender<()>) {
+    let (tell, told) = mpsc::channel();
+    let (stop, stopped) = mpsc::channel::<()>();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             tell.send(listener.local_addr().unwrap()).unwrap();
             let (done, shutdown) = tokio::sync::oneshot::channel();
             std::thread::spawn(move || {
@@ -72,18 +157,18 @@ fn serve(options: Options) -> (SocketAddr, mpsc::Sender<()>) {
                 let _ended = done.send(());
             });
             IS_COUNTED.set(true);
-            ws::serve(listener, echo, async { drop(shutdown.await) }).await.unwrap();
+            serve(listener, Box::pin(async { drop(shutdown.await) })).await.unwrap();
         });
     });
     (told.recv().unwrap(), stop)
 }
 
-fn connect(address: SocketAddr) -> TcpStream {
+fn connect(address: SocketAddr, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_nodelay(true).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let request = format!(
-        "GET / HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).unwrap();
@@ -96,6 +181,9 @@ fn connect(address: SocketAddr) -> TcpStream {
     assert!(head.starts_with(b"HTTP/1.1 101 "));
     stream
 }
+
+/// Enough that a single allocation for each would be seen among what happens by chance.
+const BROADCASTS: u64 = 500;
 
 static COUNTED: AtomicU64 = AtomicU64::new(0);
 

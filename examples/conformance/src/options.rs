@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use switchboard::{Server, ServerBuilder};
+use switchboard::{Parser, Server, ServerBuilder};
 
 /// What the server is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub(crate) struct Options {
     pub(crate) ping_timeout: Duration,
     pub(crate) connect_timeout: Duration,
     pub(crate) eio3: bool,
+    /// Whether packets are written as msgpack, not as JSON.
+    pub(crate) is_msgpack: bool,
 }
 
 impl Options {
@@ -50,6 +52,7 @@ impl Options {
                 "--ping-timeout" => options.ping_timeout = Duration::from_millis(number()?),
                 "--connect-timeout" => options.connect_timeout = Duration::from_millis(number()?),
                 "--eio3" => options.eio3 = value == "on",
+                "--parser" => options.is_msgpack = value == "msgpack",
                 _ => return Err(format!("unknown option {name}")),
             }
         }
@@ -58,7 +61,9 @@ impl Options {
 
     /// A server with these timers.
     pub(crate) fn builder(&self) -> ServerBuilder {
+        let parser = if self.is_msgpack { Parser::msgpack() } else { Parser::json() };
         Server::builder()
+            .parser(parser)
             .ping_interval(self.ping_interval)
             .ping_timeout(self.ping_timeout)
             .connect_timeout(self.connect_timeout)
@@ -81,6 +86,7 @@ impl Options {
             ping_timeout: Duration::from_millis(ping_timeout),
             connect_timeout: Duration::from_millis(connect_timeout),
             eio3: matches!(mode, Mode::Eio | Mode::SioClient),
+            is_msgpack: false,
         }
     }
 }

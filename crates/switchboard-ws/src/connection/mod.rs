@@ -226,6 +226,12 @@ impl Connection {
         }
     }
 
+    /// When [`tick`](Self::tick) has something to do, if nothing changes until then.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
     /// Whether both sides have closed, or an error ended the connection.
     #[must_use]
     pub fn is_closed(&self) -> bool {

@@ -7,13 +7,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use switchboard_sio::{Args, EncodeError, Payload, RawArgs};
+use switchboard_sio::{Args, ArgsError, EncodeError, Payload, RawArgs};
 use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
@@ -35,12 +34,20 @@ use crate::socket::Socket;
 #[derive(Debug)]
 pub struct BroadcastAck<T> {
     gathering: Result<Gathering, EncodeError>,
-    answer: PhantomData<fn() -> T>,
+    decode: Decode<T>,
 }
 
+/// What is taken of an acknowledgement: its first argument, or all.
+pub(crate) type Decode<T> = fn(&Payload<'static>) -> Result<T, ArgsError>;
+
 impl<T> BroadcastAck<T> {
-    pub(crate) fn new(gathering: Result<Gathering, EncodeError>) -> Self {
-        Self { gathering, answer: PhantomData }
+    pub(crate) fn new(gathering: Result<Gathering, EncodeError>, decode: Decode<T>) -> Self {
+        Self { gathering, decode }
+    }
+
+    pub(crate) fn decode(mut self, decode: Decode<T>) -> Self {
+        self.decode = decode;
+        self
     }
 
     pub(crate) fn timeout(&self) -> Duration {
@@ -66,7 +73,7 @@ impl<T> BroadcastAck<T> {
     ///
     /// [`EncodeError`] when the arguments could not be written as JSON: nobody was asked.
     pub fn stream(self) -> Result<BroadcastAnswers<T>, EncodeError> {
-        Ok(BroadcastAnswers { gathering: self.gathering?, answer: PhantomData })
+        Ok(BroadcastAnswers { gathering: self.gathering?, decode: self.decode })
     }
 }
 
@@ -111,7 +118,7 @@ impl<T: DeserializeOwned + Send + 'static> IntoFuture for BroadcastAck<T> {
 #[derive(Debug)]
 pub struct BroadcastAnswers<T> {
     gathering: Gathering,
-    answer: PhantomData<fn() -> T>,
+    decode: Decode<T>,
 }
 
 impl<T: DeserializeOwned> BroadcastAnswers<T> {
@@ -126,7 +133,7 @@ impl<T: DeserializeOwned> BroadcastAnswers<T> {
     /// What [`next`](Self::next) awaits.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<(Id, Result<T, AckError>)>> {
         let next = std::task::ready!(self.gathering.poll_next(cx));
-        let decode = |it: Payload<'static>| it.arg().map_err(AckError::Decode);
+        let decode = |it: Payload<'static>| (self.decode)(&it).map_err(AckError::Decode);
         Poll::Ready(next.map(|(id, answer)| (id, answer.and_then(decode))))
     }
 }
@@ -242,18 +249,16 @@ impl Broadcast {
 
     fn gather_unseen(&self, event: &str, args: impl Args) -> Result<Gathering, EncodeError> {
         let namespace = &self.namespace;
-        let (encoding, ack) = (&namespace.encoding, namespace.next_ack());
+        let ack = namespace.next_ack();
         let timeout = self.ack_timeout.unwrap_or_else(|| namespace.ack_timeout());
         let Some(node) = self.node() else {
-            let packet = encoding.event(namespace.name(), Some(ack), event, args)?;
-            let packet = Prepared::new(packet, self.flags);
+            let packet = self.prepare(event, Some(ack), args)?;
             return Ok(Gathering::ask(namespace, &self.target, ack, &packet, timeout).0);
         };
         // Other servers have other ack ids: they are given the event.
         let event = message::event(event, args)?;
         let args = RawArgs { json: event.args_json(), attachments: event.attachments() };
-        let packet = encoding.event(namespace.name(), Some(ack), &event.event_name(), args)?;
-        let packet = Prepared::new(packet, self.flags);
+        let packet = self.prepare(&event.event_name(), Some(ack), args)?;
         let (mut gathering, answers) =
             Gathering::ask(namespace, &self.target, ack, &packet, timeout);
         let (request, servers) = node.open(answers);

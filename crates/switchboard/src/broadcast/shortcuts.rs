@@ -10,8 +10,9 @@ use super::Broadcast;
 use super::acks::BroadcastAck;
 use super::remote::RemoteSocket;
 use crate::error::ClusterError;
+use crate::rooms::events::RoomEvent;
 use crate::rooms::names::IntoRooms;
-use crate::{Namespace, Server};
+use crate::{Namespace, Server, Socket};
 
 macro_rules! shortcuts {
     ($owner:ty) => {
@@ -113,3 +114,26 @@ macro_rules! shortcuts {
 
 shortcuts!(Namespace);
 shortcuts!(Server);
+
+/// What is about sockets and rooms and not a broadcast, for the default namespace.
+impl Server {
+    /// See [`Namespace::socket`].
+    pub fn socket(&self, id: impl AsRef<str>) -> Option<Socket> {
+        self.of("/").socket(id)
+    }
+
+    /// See [`Namespace::sockets_count`].
+    pub fn sockets_count(&self) -> usize {
+        self.of("/").sockets_count()
+    }
+
+    /// See [`Namespace::rooms_count`].
+    pub fn rooms_count(&self) -> usize {
+        self.of("/").rooms_count()
+    }
+
+    /// See [`Namespace::on_room_event`].
+    pub fn on_room_event(&self, listener: impl Fn(&RoomEvent) + Send + Sync + 'static) {
+        self.of("/").on_room_event(listener);
+    }
+}

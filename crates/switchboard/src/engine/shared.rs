@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::{Message, Starter};
+use crate::bounds::ChosenBounds;
 use crate::cluster::Node;
 use crate::encoding::Encoding;
 use crate::http::options::HttpOptions;
@@ -40,6 +41,7 @@ pub(crate) struct Config {
     pub(crate) encoding: Encoding,
     pub(crate) ws: ws::Limits,
     pub(crate) http: HttpOptions,
+    pub(crate) bounds: ChosenBounds,
     pub(crate) rooms: RoomLimits,
     pub(crate) initial_packet: Option<Message>,
     pub(crate) keeps_requests: bool,

@@ -9,6 +9,7 @@ use http::header::CONNECTION;
 use http::{Request, Version};
 use http_body::Body;
 use switchboard_eio as eio;
+use switchboard_ws::deflate::Agreement;
 use tracing::debug;
 
 use super::check::{Wish, admit};
@@ -17,6 +18,7 @@ use super::polling;
 use super::reply::{Answer, closing, status, unavailable};
 use super::request::RequestInfo;
 use super::upgrade::{self, ByteStream, Upgrade};
+use crate::deflation::{self, Deflation};
 use crate::dialect::Dialect;
 use crate::engine::{Engine, Sender};
 use crate::handshake::Handshake;
@@ -68,27 +70,36 @@ async fn answer_upgrade(
         Ok(upgrade) => upgrade,
         Err(refusal) => return refusal.to_response(),
     };
-    let (mut response, stream) = upgrade.accept(None, None);
+    let deflate = engine.config.http.deflate.as_ref();
+    let deflate = deflate.and_then(|it| deflation::agree(it, upgrade.extensions()));
+    let extensions = deflate.map(|it| it.response());
+    let (mut response, stream) = upgrade.accept(None, extensions.as_deref());
     debug!(version = ?request.version(), "a WebSocket was accepted");
     let is_initial = matches!(wish, Wish::Open(_));
     engine.config.http.hooks.adorn_upgrade(is_initial, request, response.headers_mut());
     match wish {
         Wish::Open(sid) => {
-            let session = new_session(engine, sid, request, Transport::WebSocket);
-            tokio::spawn(open_websocket(session, stream));
+            let mut dialect = Dialect::from_query(request.query_string(), Transport::WebSocket);
+            dialect.deflate = deflate.as_ref().and_then(Deflation::new);
+            let session = new_session(engine, sid, request, Transport::WebSocket, dialect);
+            tokio::spawn(open_websocket(session, stream, deflate));
         }
         Wish::Use(session) => {
             let dialect = Dialect::from_query(request.query_string(), Transport::WebSocket);
-            tokio::spawn(join_session(session, stream, dialect));
+            tokio::spawn(join_session(session, stream, dialect, deflate));
         }
     }
     response
 }
 
 /// Begins a session on a WebSocket, once hyper has let go of the stream.
-async fn open_websocket(session: Arc<Session>, stream: impl Future<Output = Option<ByteStream>>) {
+async fn open_websocket(
+    session: Arc<Session>,
+    stream: impl Future<Output = Option<ByteStream>>,
+    deflate: Option<Agreement>,
+) {
     let Some(stream) = stream.await else { return };
-    let link = Link::new(stream, session.engine.config.ws);
+    let link = Link::new(stream, session.engine.config.ws, deflate.as_ref());
     let mut open = Vec::new();
     open_packet(&session, &[], &mut open);
     session.outbox.push(&open, &[]);
@@ -103,9 +114,10 @@ async fn join_session(
     session: Arc<Session>,
     stream: impl Future<Output = Option<ByteStream>>,
     dialect: Dialect,
+    deflate: Option<Agreement>,
 ) {
     let Some(stream) = stream.await else { return };
-    let mut link = Link::new(stream, session.engine.config.ws);
+    let mut link = Link::new(stream, session.engine.config.ws, deflate.as_ref());
     link.is_base64 = dialect.is_base64;
     // Refused only when the session is gone; then the stream is dropped.
     session.outbox.command(Command::Upgrade(Box::new(link))).ok();
@@ -116,10 +128,10 @@ pub(super) fn new_session(
     sid: Id,
     request: &RequestInfo,
     transport: Transport,
+    dialect: Dialect,
 ) -> Arc<Session> {
     let handshake = Handshake::new(request.uri(), request.headers(), request.address());
     let handshake = handshake.marked(request.extensions());
-    let dialect = Dialect::from_query(request.query_string(), transport);
     Arc::new(Session::new(Arc::clone(engine), sid, handshake, transport, dialect))
 }
 

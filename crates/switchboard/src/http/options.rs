@@ -10,6 +10,7 @@ use super::cookie::Cookie;
 use super::cors::Cors;
 use super::hooks::{ConnectionError, Hooks, Refuse};
 use super::request::RequestInfo;
+use crate::ws::Deflate;
 use crate::{ServerBuilder, Transport};
 
 /// How requests are answered.
@@ -20,6 +21,7 @@ pub(crate) struct HttpOptions {
     pub(super) compression: Option<HttpCompression>,
     pub(super) bundles: Option<ClientBundles>,
     pub(super) hooks: Hooks,
+    pub(super) deflate: Option<Deflate>,
     pub(super) allow_upgrades: bool,
     polling: bool,
     websocket: bool,
@@ -58,6 +60,7 @@ impl Default for HttpOptions {
             compression: Some(HttpCompression::new()),
             bundles: Some(ClientBundles::new()),
             hooks: Hooks::default(),
+            deflate: None,
             allow_upgrades: true,
             polling: true,
             websocket: true,
@@ -143,6 +146,32 @@ impl ServerBuilder {
     /// (BREACH).
     pub fn http_compression(mut self, compression: impl Into<Option<HttpCompression>>) -> Self {
         self.http.compression = compression.into();
+        self
+    }
+
+    /// Compresses the messages of WebSockets, if the client agrees (permessage-deflate, RFC 7692).
+    /// Default off, as in the official server: it costs far more time than everything else about a
+    /// message, and where an attacker can mix text of its own with secrets in one message, the
+    /// size of the result tells about the secrets.
+    ///
+    /// Messages from 1,024 bytes on are compressed, or from [`Deflate::threshold`] on, which counts
+    /// as the next power of two (from 64 bytes to 2 MiB), unless the emit says `compress(false)`; a
+    /// broadcast once for everybody. Of `config`, what would make a connection own a compressor
+    /// does not count: every message is compressed on its own, with the largest window. A client
+    /// that wants a smaller one gets no compression.
+    ///
+    /// ```
+    /// use switchboard::Server;
+    /// use switchboard::ws::Deflate;
+    ///
+    /// let io = Server::builder().per_message_deflate(Deflate::default()).build();
+    /// ```
+    pub fn per_message_deflate(mut self, config: impl Into<Option<Deflate>>) -> Self {
+        self.http.deflate = config.into().map(|config| Deflate {
+            server_no_context_takeover: true,
+            server_max_window_bits: 15,
+            ..config
+        });
         self
     }
 

@@ -17,7 +17,7 @@ use super::refusal::Refusal;
 use super::reply::{Answer, closing, compressed, html, status, unavailable, with_user_agent};
 use super::request::RequestInfo;
 use super::script;
-use crate::dialect::PollBody;
+use crate::dialect::{Dialect, PollBody};
 use crate::engine::{Engine, Message};
 use crate::handshake::Handshake;
 use crate::outbox::Packet;
@@ -54,7 +54,8 @@ where
 
 async fn open(engine: &Arc<Engine>, sid: Id, request: &RequestInfo) -> Answer {
     let http = &engine.config.http;
-    let session = new_session(engine, sid, request, Transport::Polling);
+    let dialect = Dialect::from_query(request.query_string(), Transport::Polling);
+    let session = new_session(engine, sid, request, Transport::Polling, dialect);
     let mut body = Vec::new();
     open_packet(&session, http.upgrades(), &mut body);
     let mut first = vec![Packet::Text(body.into())];

@@ -18,7 +18,6 @@ use super::slots::Slot;
 use super::{Command, Session};
 use crate::DisconnectReason;
 use crate::engine::Closed;
-use crate::outbox::SOFT_BYTES;
 use crate::parser::Decoding;
 use crate::socket::Socket;
 use crate::wheel::Timer;
@@ -309,7 +308,7 @@ impl Driver {
 
     /// A client that is congested and takes nothing is given up after [`STALL`].
     pub(super) fn watch_progress(&mut self, blocked: bool, written: Option<usize>, now: Instant) {
-        let congested = blocked && SOFT_BYTES < self.session.outbox.waiting_bytes();
+        let congested = blocked && self.session.outbox.is_congested();
         if !congested {
             self.progress_by = None;
         } else if self.progress_by.is_none() || written != Some(0) {
@@ -338,8 +337,16 @@ impl Driver {
                 self.send_controls(&sends, now);
                 let heartbeat = Some(heartbeat.unwrap_or(now));
                 let deadlines = [heartbeat, self.connect_by, self.attachments_by, self.progress_by];
-                deadlines.into_iter().flatten().min()
+                deadlines.into_iter().flatten().chain(self.message_by()).min()
             }
+        }
+    }
+
+    /// By when more of a message must come that has begun, if we read.
+    fn message_by(&self) -> Option<Instant> {
+        match &self.transport {
+            TransportState::WebSocket(link) if !self.is_paused() => link.ws.deadline(),
+            _ => None,
         }
     }
 

@@ -128,9 +128,11 @@ impl End {
         Self { deliver: false, ..Self::told(DisconnectReason::PingTimeout, ws::CloseCode::POLICY) }
     }
 
+    /// A polling client that does not wait for packets now will not come for its last ones either:
+    /// its session is over at once.
     pub(super) fn connect_timeout() -> Self {
-        Self::told(DisconnectReason::ForcedClose, ws::CloseCode::POLICY)
-            .because("no namespace joined in time")
+        let told = Self::told(DisconnectReason::ForcedClose, ws::CloseCode::POLICY);
+        Self { announce: false, ..told }.because("no namespace joined in time")
     }
 
     pub(super) fn attachments_timeout() -> Self {

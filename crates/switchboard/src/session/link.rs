@@ -10,11 +10,13 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::{Buf, Bytes};
-use switchboard_ws::CloseCode;
+use switchboard_ws::deflate::Agreement;
+use switchboard_ws::{CloseCode, Connection, Role};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::chunks::Chunks;
+use crate::deflation::Deflation;
 use crate::http::upgrade::ByteStream;
 use crate::writing::{Flushed, Writing};
 
@@ -29,17 +31,27 @@ pub(crate) enum Io {
 /// A WebSocket connection.
 pub(crate) struct Link {
     io: Io,
-    pub(crate) ws: switchboard_ws::Connection,
+    pub(crate) ws: Connection,
     /// What followed the handshake's head in the same read.
     early: Bytes,
     writing: Writing,
     /// The client has said that it reads no bytes here; see [`Dialect`](crate::dialect::Dialect).
     pub(crate) is_base64: bool,
+    /// How what is sent is compressed, if both sides have agreed on that.
+    pub(crate) deflate: Option<Deflation>,
 }
 
 impl Link {
-    pub(crate) fn new(stream: ByteStream, limits: switchboard_ws::Limits) -> Self {
-        let ws = switchboard_ws::Connection::new(switchboard_ws::Role::Server, limits);
+    pub(crate) fn new(
+        stream: ByteStream,
+        limits: switchboard_ws::Limits,
+        agreement: Option<&Agreement>,
+    ) -> Self {
+        let role = Role::Server;
+        let ws = match agreement {
+            Some(agreement) => Connection::with_deflate(role, limits, agreement),
+            None => Connection::new(role, limits),
+        };
         let (io, early) = match stream.into_tcp() {
             Ok((stream, early)) => (Io::Tcp(stream), early),
             Err(stream) => (Io::Other(Box::new(stream)), Bytes::new()),
@@ -48,7 +60,8 @@ impl Link {
             // A small message must not wait for the next one. Failing here costs latency only.
             let _ = stream.set_nodelay(true);
         }
-        Self { io, ws, early, writing: Writing::default(), is_base64: false }
+        let (writing, deflate) = (Writing::default(), agreement.and_then(Deflation::new));
+        Self { io, ws, early, writing, is_base64: false, deflate }
     }
 
     /// Reads into `scratch`. Zero bytes mean that the peer is gone.

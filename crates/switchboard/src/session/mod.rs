@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use crate::bounds::ChosenBounds;
 use crate::dialect::{Dialect, PollBody};
 use crate::engine::Engine;
 use crate::error::DisconnectReason;
@@ -65,8 +66,8 @@ impl Session {
         dialect: Dialect,
     ) -> Self {
         let outbox = match transport {
-            Transport::Polling => Outbox::polling(dialect),
-            Transport::WebSocket => Outbox::websocket(dialect),
+            Transport::Polling => Outbox::polling(dialect, engine.config.bounds),
+            Transport::WebSocket => Outbox::websocket(dialect, engine.config.bounds),
         };
         Self {
             sid,
@@ -149,6 +150,8 @@ pub(crate) enum Command {
 }
 
 impl Overflow for Command {
+    type Bounds = ChosenBounds;
+
     fn slow_consumer() -> Self {
         Self::SlowConsumer
     }

@@ -248,7 +248,7 @@ impl Driver {
         let Some(link) = self.candidate.take() else { return };
         self.answer_noop(now);
         self.session.upgraded();
-        self.session.outbox.upgrade(link.is_base64);
+        self.session.outbox.upgrade(link.is_base64, link.deflate);
         let old = std::mem::replace(&mut self.transport, TransportState::WebSocket(*link));
         if let TransportState::Polling(mut polling) = old {
             polling.finish(self.session.dialect.single(NOOP));

@@ -1,5 +1,6 @@
 //! From bytes to packets: what a read brought, through the three machines.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 use switchboard_eio as eio;
 use switchboard_sio as sio;
 use switchboard_ws as ws;
+use tracing::debug;
 
 use super::driver::{Driver, TransportState};
 use super::ending::End;
@@ -29,7 +31,7 @@ impl Driver {
             let TransportState::WebSocket(link) = &mut self.transport else { return Ok(()) };
             let mut scratch = Scratch::borrow();
             let read = match link.poll_read(cx, scratch.bytes()) {
-                Poll::Pending => return Ok(()),
+                Poll::Pending => return self.mind_pace(now),
                 Poll::Ready(Ok(0)) => return Err(End::peer_gone()),
                 Poll::Ready(Err(_broken)) => return Err(End::broken()),
                 Poll::Ready(Ok(read)) => read,
@@ -37,9 +39,26 @@ impl Driver {
             let mut input = scratch.bytes().get_mut(..read).unwrap_or_default();
             self.frames(&mut input, now, cx)?;
         }
-        // More may be there; others have their turn first.
-        cx.waker().wake_by_ref();
-        Ok(())
+        // More may be there; others have their turn first, those too of whom the runtime does not
+        // know yet that they can be read. It looks before it comes back to whoever yields, but not
+        // each time before it comes back to whoever wakes itself.
+        let _pending = pin!(tokio::task::yield_now()).poll(cx);
+        self.mind_pace(now)
+    }
+
+    /// A message that has begun must come on. Asked only when everything was read that is there:
+    /// while we do not read, nothing can arrive.
+    fn mind_pace(&mut self, now: Instant) -> Result<(), End> {
+        let TransportState::WebSocket(link) = &mut self.transport else { return Ok(()) };
+        let mut last_words = Vec::new();
+        // The error is about a close frame, which ends this state.
+        let _due = link.ws.tick(now, &mut last_words);
+        if last_words.is_empty() {
+            return Ok(());
+        }
+        debug!("a message that came too slowly is given up");
+        self.session.outbox.push_frames_with(|frames| frames.append(&mut last_words));
+        Err(End::bad_frame())
     }
 
     fn frames(

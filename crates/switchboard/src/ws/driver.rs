@@ -18,7 +18,7 @@ use super::handler::Outcome;
 use super::hub::Hub;
 use super::reading::Reading;
 use super::shared::{Command, Flush, Shared};
-use crate::outbox::SOFT_BYTES;
+use crate::bounds::SOFT_BYTES;
 use crate::wheel::Timer;
 
 /// What runs on a connection.

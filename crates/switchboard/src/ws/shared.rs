@@ -16,9 +16,10 @@ use switchboard_ws::{CloseCode, Role};
 use super::reading::Reading;
 use super::stream::Writer;
 use super::{Closed, Error, Message, Prepared};
+use crate::bounds::{SOFT_BYTES, UsualBounds};
 use crate::chunks::{COPY_TOGETHER_BYTES, Chunks, Lent};
 use crate::dialect::Dialect;
-use crate::outbox::{Outbox, Overflow, SOFT_BYTES};
+use crate::outbox::{Outbox, Overflow};
 use crate::sync::lock;
 use crate::wheel::Alarm;
 
@@ -89,6 +90,8 @@ pub(super) enum Command {
 }
 
 impl Overflow for Command {
+    type Bounds = UsualBounds;
+
     fn slow_consumer() -> Self {
         Self::SlowConsumer
     }
@@ -112,7 +115,7 @@ impl Shared {
             Box::new(Deflating { agreement, compressor })
         });
         Self {
-            outbox: Outbox::websocket(Dialect::default()),
+            outbox: Outbox::websocket(Dialect::default(), UsualBounds),
             writer: Mutex::new(Some(writer)),
             mask_key,
             protocol: agreed.protocol.map(Into::into),

@@ -62,6 +62,8 @@ pub(crate) struct Client {
     stream: TcpStream,
     ws: ws::Connection,
     input: Vec<u8>,
+    /// How many bytes have come after the handshake.
+    pub(crate) received: usize,
     /// The Engine.IO session id.
     pub(crate) sid: String,
     messages: std::collections::VecDeque<Message>,
@@ -86,26 +88,43 @@ impl Client {
 
     /// Opens a WebSocket, with more of a query, and does not wait for a packet.
     pub(crate) async fn upgrade(server: &Running, query: &str) -> Self {
-        Self::upgrade_with(server, query, None).await
+        Self::upgrade_with(server, query, None, None).await
     }
 
     /// A client whose kernel buffers little, so that not reading is felt soon.
     pub(crate) async fn open_narrow(server: &Running) -> Self {
-        let mut client = Self::upgrade_with(server, "", Some(8 * 1024)).await;
+        let mut client = Self::upgrade_with(server, "", Some(8 * 1024), None).await;
         client.text().await;
         client
     }
 
-    async fn upgrade_with(server: &Running, query: &str, buffer: Option<u32>) -> Self {
+    /// A client that offers permessage-deflate, with more of a query.
+    pub(crate) async fn upgrade_deflating(
+        server: &Running,
+        query: &str,
+        deflate: ws::deflate::Config,
+    ) -> Self {
+        Self::upgrade_with(server, query, None, Some(deflate)).await
+    }
+
+    async fn upgrade_with(
+        server: &Running,
+        query: &str,
+        buffer: Option<u32>,
+        deflate: Option<ws::deflate::Config>,
+    ) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         if let Some(bytes) = buffer {
             socket.set_recv_buffer_size(bytes).unwrap();
         }
         let mut stream = within(socket.connect(server.address)).await.unwrap();
+        let offer = deflate.as_ref().map(ws::deflate::offer);
+        let offer = offer.map(|it| format!("Sec-WebSocket-Extensions: {it}\r\n"));
+        let offer = offer.unwrap_or_default();
         let request = format!(
             "GET /socket.io/?EIO=4&transport=websocket{query} HTTP/1.1\r\nHost: {}\r\n\
              Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+             {offer}Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
             server.address
         );
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -117,12 +136,21 @@ impl Client {
             assert_ne!(within(stream.read_buf(&mut input)).await.unwrap(), 0);
         };
         assert!(input.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&input));
-        input.drain(..head);
+        let answer: Vec<u8> = input.drain(..head).collect();
+        let answer = String::from_utf8(answer).unwrap().to_ascii_lowercase();
+        let agreed =
+            answer.split("\r\n").find_map(|it| it.strip_prefix("sec-websocket-extensions: "));
+        let agreed = deflate
+            .and_then(|config| ws::deflate::accept(&config, agreed.map(str::as_bytes)).unwrap());
         let role = ws::Role::Client { mask_key: || [1, 2, 3, 4] };
         let limits = ws::Limits { message_bytes_max: 32_000_000, ..ws::Limits::default() };
         Self {
             stream,
-            ws: ws::Connection::new(role, limits),
+            ws: match agreed {
+                Some(agreement) => ws::Connection::with_deflate(role, limits, &agreement),
+                None => ws::Connection::new(role, limits),
+            },
+            received: 0,
             input,
             sid: String::new(),
             messages: Default::default(),
@@ -178,7 +206,10 @@ impl Client {
                 self.input.clear();
                 match within(self.stream.read_buf(&mut self.input)).await {
                     Ok(0) | Err(_) => return Message::Closed(None),
-                    Ok(_) => self.parse().await,
+                    Ok(len) => {
+                        self.received += len;
+                        self.parse().await;
+                    }
                 }
             }
         }

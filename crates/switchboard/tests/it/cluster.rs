@@ -5,6 +5,8 @@ use std::time::Duration;
 use switchboard::cluster::{Local, ServerSide, ServerSideAckError};
 use switchboard::{AckError, BroadcastAckError, Server};
 
+use tokio::sync::oneshot;
+
 use crate::client::{Client, Running, start, within};
 
 /// Two servers of one cluster, each with a client.
@@ -196,4 +198,45 @@ async fn acks_do_not_wait_for_a_server_that_goes() {
     };
     assert_eq!((answers, missing.len()), (vec![1], 1));
     drop(there);
+}
+
+/// A server in a runtime and thread of its own, as when a process is sharded; and its sudden end.
+#[tokio::test]
+async fn servers_of_several_runtimes_act_as_one_until_a_runtime_ends() {
+    let cluster = Local::new();
+    let here = Server::builder().cluster(&cluster).build();
+    let (tell, told) = oneshot::channel();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let there = Server::builder().cluster(&cluster).build();
+            tell.send(start(&there).await).ok();
+            stopped.await.unwrap();
+        });
+    });
+    let there = within(told).await.unwrap();
+    let (mut far, id) = Client::connect(&there).await;
+    for n in 0..100 {
+        here.emit("n", &n).unwrap();
+    }
+    for n in 0..100 {
+        assert_eq!(far.text().await, format!(r#"42["n",{n}]"#));
+    }
+    let asked = here.emit_with_ack::<u8>("answer", ());
+    assert_eq!(far.text().await, r#"420["answer"]"#);
+    far.send("430[1]").await;
+    assert_eq!(within(asked.into_future()).await.unwrap(), [1]);
+    // Nobody is left there to say that the client has gone.
+    let asked = here.emit_with_ack::<u8>("never", ());
+    assert_eq!(far.text().await, r#"421["never"]"#);
+    stop.send(()).unwrap();
+    let Err(BroadcastAckError::Incomplete { missing, .. }) = within(asked.into_future()).await
+    else {
+        panic!("nobody can have answered");
+    };
+    let [(missing, AckError::Disconnected)] = &missing[..] else { panic!("{missing:?}") };
+    assert_eq!(missing.as_str(), id);
+    within(tokio::task::spawn_blocking(|| thread.join())).await.unwrap().unwrap();
+    assert_eq!(here.server_count(), 1);
 }

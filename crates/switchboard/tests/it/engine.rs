@@ -361,6 +361,33 @@ async fn a_post_waits_until_its_messages_have_found_room() {
 }
 
 #[tokio::test]
+async fn a_receiver_in_another_task_lets_reading_go_on() {
+    let gate = Arc::new(Notify::new());
+    let wait = Arc::clone(&gate);
+    let server = start(&builder().build_engine(async move |socket: Socket| {
+        let (sender, mut receiver) = socket.split();
+        let wait = Arc::clone(&wait);
+        tokio::spawn(async move {
+            sender.send("here");
+            wait.notified().await;
+            while receiver.recv().await.is_some() {}
+        });
+    }))
+    .await;
+    let (sid, _) = open(&server).await;
+    assert_eq!(poll(&server, &sid).await.1, "4here");
+    let body = vec!["4more than may wait"; 300].join("\x1e");
+    let mut posting = std::pin::pin!(post(&server, &sid, &body));
+    tokio::select! {
+        answer = &mut posting => panic!("answered too early: {answer:?}"),
+        other = open(&server) => drop(other),
+    }
+    gate.notify_one();
+    // Long before the next heartbeat, which would look at it too.
+    assert_eq!(within(posting).await.0, 200);
+}
+
+#[tokio::test]
 async fn a_producer_that_waits_for_ready_loses_nothing() {
     let server = start(&builder().build_engine(async |socket: Socket| {
         for n in 0..50_000 {
@@ -427,6 +454,26 @@ async fn a_handler_knows_its_connection() {
     assert_eq!(client.text().await, format!("4false 4 {}", client.sid));
     let (sid, _) = open(&server).await;
     assert_eq!(poll(&server, &sid).await.1, format!("4true 4 {sid}"));
+}
+
+#[tokio::test]
+async fn clients_of_the_older_protocol_speak_it() {
+    let builder = builder().allow_eio3(true).initial_packet("hi");
+    let server = start(&builder.build_engine(async |mut socket: Socket| {
+        while let Some(message) = socket.recv().await {
+            socket.send(format!("{} bytes by {}", message.len(), socket.protocol()));
+            socket.send(message);
+        }
+    }))
+    .await;
+    let (status, open) = request(&server, "GET", "EIO=3&transport=polling&b64=1", "").await;
+    assert!(status == 200 && open.ends_with("3:4hi"), "{open}");
+    let sid = open.split('"').nth(3).unwrap();
+    let query = format!("EIO=3&transport=polling&b64=1&sid={sid}");
+    // Its lengths count UTF-16 units, and its bytes are base64 behind `b4`.
+    assert_eq!(request(&server, "POST", &query, "2:4\u{e4}6:b4AAEC").await.0, 200);
+    let echo = "13:42 bytes by 32:4\u{e4}13:43 bytes by 36:b4AAEC";
+    assert_eq!(request(&server, "GET", &query, "").await, (200, echo.to_owned()));
 }
 
 #[tokio::test]

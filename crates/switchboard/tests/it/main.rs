@@ -14,6 +14,7 @@
 mod broadcast_acks;
 mod client;
 mod cluster;
+mod deflate;
 mod durations;
 mod ending;
 mod engine;
@@ -34,7 +35,11 @@ mod plain;
 mod plain_ending;
 mod polling;
 mod pressure;
+mod promises_order;
+mod promises_pressure;
 mod rooms;
+mod threats_engine;
+mod threats_packets;
 #[cfg(feature = "tls")]
 mod tls;
 mod v3;

@@ -155,7 +155,7 @@ async fn a_million_joins_by_a_client_end_at_the_default_limit() {
     assert!(client.text().await.starts_with(r#"42["refused","the name"#));
     assert_eq!(io.of("/").rooms_count(), 128);
     drop(client);
-    until(|| io.of("/").rooms_count() == 0).await;
+    until(|| io.rooms_count() == 0).await;
 }
 
 #[tokio::test]
@@ -174,7 +174,7 @@ async fn rooms_tell_how_they_begin_and_end() {
             _ => "?".to_owned(),
         });
     });
-    io.of("/").on_room_event(|_| panic!("one listener's panic is nobody else's"));
+    io.on_room_event(|_| panic!("one listener's panic is nobody else's"));
     let server = start(&io).await;
     let (a, first) = Client::connect(&server).await;
     let (_b, second) = Client::connect(&server).await;

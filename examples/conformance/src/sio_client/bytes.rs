@@ -49,9 +49,7 @@ fn acknowledge(
 /// Bytes, or the object around bytes that those tests send.
 fn is_right(value: &Any) -> bool {
     let Any::Object(fields) = value else { return value.is_bytes() };
-    let is_text = |name: &str, text: &str| {
-        matches!(fields.get(name), Some(Any::Plain(it)) if it.as_str() == Some(text))
-    };
+    let is_text = |name: &str, text: &str| matches!(fields.get(name), Some(Any::Plain(it)) if it.as_str() == Some(text));
     is_text("hello", "lol")
         && is_text("goodbye", "gotcha")
         && fields.get("message").is_some_and(Any::is_bytes)

@@ -5,15 +5,20 @@ mod handshake;
 mod speaking;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
-use switchboard::{Ack, Auth, ConnectError, Handshake, Server, Socket};
+use switchboard::{Ack, Auth, ConnectError, Handshake, RequestInfo, Server, Socket};
 
 use crate::options::Options;
 
 /// Has the namespaces of those tests; every other one is refused.
 pub(crate) fn server(options: &Options) -> Server {
-    let io = options.builder().build();
+    let builder = options.builder().allow_request(async |_request: RequestInfo| {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        Ok(())
+    });
+    let io = builder.build();
     io.middleware(async |handshake: Arc<Handshake>| {
         match handshake.query("fail").filter(|it| !it.is_empty()) {
             Some(_) => Err(ConnectError::new("Auth failed (main namespace)")),

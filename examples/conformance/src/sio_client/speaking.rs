@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use serde::Deserialize;
 use serde_json::json;
 use switchboard::{Ack, Namespace, Socket};
 
@@ -39,10 +40,16 @@ pub(super) fn register(namespace: &Namespace) {
 
 async fn ask(socket: Socket) {
     // Of a task's own, because the answer is one of this socket's next events.
-    let asked = socket.emit_with_ack::<i64>("ack", ());
+    let asked = socket.emit_with_ack::<(i64, Answer)>("ack", ()).args();
     tokio::spawn(async move {
-        if matches!(asked.await, Ok(5)) {
+        if let Ok((5, Answer { test: true })) = asked.await {
             socket.emit("got it", ()).ok();
         }
     });
+}
+
+/// The second argument of the answer.
+#[derive(Deserialize)]
+struct Answer {
+    test: bool,
 }

@@ -370,6 +370,7 @@ impl NamespaceInner {
     /// Drops the handlers of a server that has been closed.
     pub(crate) fn clear(&self) {
         self.registries().for_each(Registry::clear);
+        self.server_side.clear();
     }
 
     pub(crate) fn child(&self) -> Option<&Child> {

@@ -112,6 +112,12 @@ impl Handlers {
     fn add(&self, event: &str, handler: Handler) {
         write(&self.0).entry(event.into()).or_default().push(handler);
     }
+
+    /// Drops them all, for after the end.
+    pub(crate) fn clear(&self) {
+        let handlers = std::mem::take(&mut *write(&self.0));
+        drop(handlers);
+    }
 }
 
 /// An event to other servers that waits for their answers: `.await` it. From

@@ -383,7 +383,7 @@ async fn circles_of_handlers_and_sockets_do_not_leak() {
 #[tokio::test]
 async fn a_server_that_has_been_closed_drops_its_handlers() {
     let io = Server::builder().build();
-    let (a, b, c) = (Arc::new(()), Arc::new(()), Arc::new(()));
+    let (a, b, c, d) = (Arc::new(()), Arc::new(()), Arc::new(()), Arc::new(()));
     let held = (io.clone(), Arc::clone(&a));
     io.on("x", async move || drop(held));
     let held = (io.clone(), Arc::clone(&b));
@@ -394,12 +394,17 @@ async fn a_server_that_has_been_closed_drops_its_handlers() {
         let (io, _kept) = &held;
         io.clients_count();
     });
+    let held = (io.clone(), Arc::clone(&d));
+    io.on_server_side("x", move |_| {
+        let held = held.clone();
+        async move { drop(held) }
+    });
     let server = start(&io).await;
     let (client, _) = Client::connect(&server).await;
     drop(client);
     server.stop().await;
     within(io.close()).await;
-    for held in [a, b, c] {
+    for held in [a, b, c, d] {
         assert_eq!(Arc::strong_count(&held), 1);
     }
 }

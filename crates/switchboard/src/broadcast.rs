@@ -20,6 +20,7 @@ use crate::cluster::replies::Replies;
 use crate::error::ClusterError;
 use crate::flags::Flags;
 use crate::namespace::NamespaceInner;
+use crate::outgoing::{To, Written};
 use crate::prepared::Prepared;
 use crate::rooms::names::{self, IntoRooms};
 use crate::socket::Socket;
@@ -220,15 +221,21 @@ impl Broadcast {
         self.publish(Body::Disconnect { target: &self.target, close });
     }
 
-    /// The one place where an event for many is encoded.
+    /// The one place where an event for many is encoded, after whoever watches has seen it.
     fn prepare(
         &self,
         event: &str,
         id: Option<u64>,
         args: impl Args,
     ) -> Result<Prepared, EncodeError> {
-        let namespace = &self.namespace;
-        let packet = namespace.encoding.event(namespace.name(), id, event, args)?;
+        let (namespace, name) = (&self.namespace, self.namespace.name());
+        let packet = if namespace.is_watched() {
+            let written = Written::new(args)?;
+            written.show(namespace, event, To::Many(&self.sockets()));
+            namespace.encoding.event(name, id, event, written.args())?
+        } else {
+            namespace.encoding.event(name, id, event, args)?
+        };
         Ok(Prepared::new(packet, self.flags))
     }
 

@@ -138,7 +138,8 @@ impl ConnectError {
         &self.message
     }
 
-    pub(crate) fn raw_data(&self) -> Option<&serde_json::value::RawValue> {
+    /// The details that become `error.data`, as JSON.
+    pub fn raw_data(&self) -> Option<&serde_json::value::RawValue> {
         self.data.as_deref()
     }
 }
@@ -150,6 +151,79 @@ impl fmt::Display for ConnectError {
 }
 
 impl std::error::Error for ConnectError {}
+
+/// The refusal of an event by a packet middleware
+/// ([`Namespace::event_middleware`](crate::Namespace::event_middleware),
+/// [`Socket::middleware`](crate::Socket::middleware)). An extractor for `error` handlers.
+///
+/// The client learns of it if it asked for an ack: `{"error": message}`, and beside it the fields
+/// of the data if that is an object, else the data as `"data"`.
+///
+/// ```
+/// use switchboard::EventError;
+///
+/// let refusal = EventError::new("too fast").data(&serde_json::json!({ "retry_after": 2 }));
+/// assert_eq!(
+///     serde_json::to_string(&refusal)?,
+///     r#"{"error":"too fast","retry_after":2}"#,
+/// );
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct EventError {
+    message: String,
+    data: serde_json::Value,
+}
+
+impl EventError {
+    /// A refusal with the text that the client finds as `error`.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), data: serde_json::Value::Null }
+    }
+
+    /// Adds details. A value that is not JSON is left out.
+    #[must_use]
+    pub fn data<T: serde::Serialize + ?Sized>(mut self, data: &T) -> Self {
+        self.data = serde_json::to_value(data).unwrap_or_default();
+        self
+    }
+
+    /// The text that the client finds as `error`.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The details; `null` if there are none.
+    pub fn details(&self) -> &serde_json::Value {
+        &self.data
+    }
+}
+
+impl fmt::Display for EventError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for EventError {}
+
+impl serde::Serialize for EventError {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("error", &self.message)?;
+        match &self.data {
+            serde_json::Value::Null => (),
+            serde_json::Value::Object(fields) => {
+                for (name, value) in fields.iter().filter(|it| it.0 != "error") {
+                    map.serialize_entry(name, value)?;
+                }
+            }
+            other => map.serialize_entry("data", other)?,
+        }
+        map.end()
+    }
+}
 
 /// Why a socket was disconnected, in the words of the official server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

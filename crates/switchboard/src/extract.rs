@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use switchboard_sio::{ArgsError, Payload};
 
 use crate::ack::Ack;
-use crate::error::DisconnectReason;
+use crate::error::{DisconnectReason, EventError};
 use crate::handshake::Handshake;
 use crate::socket::Socket;
 
@@ -19,7 +19,21 @@ pub struct Context<'a> {
     pub(crate) payload: Option<&'a Payload<'a>>,
     pub(crate) auth: Option<&'a str>,
     pub(crate) ack: Option<u64>,
-    pub(crate) reason: Option<DisconnectReason>,
+    pub(crate) farewell: Option<Farewell>,
+    pub(crate) error: Option<&'a EventError>,
+}
+
+/// How a socket has ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Farewell {
+    pub(crate) reason: DisconnectReason,
+    pub(crate) description: Option<&'static str>,
+}
+
+impl From<DisconnectReason> for Farewell {
+    fn from(reason: DisconnectReason) -> Self {
+        Self { reason, description: None }
+    }
 }
 
 impl<'a> Context<'a> {
@@ -60,8 +74,9 @@ impl<'a> Context<'a> {
     message = "`{Self}` is not something that a handler can ask for",
     label = "not an extractor",
     note = "handlers take `Socket`, `Data<T>`, `TryData<T>`, `Args<T>`, `Ack`, `Auth<T>`, \
-            `State<T>`, `EventName`, `DisconnectReason`, `Arc<Handshake>` and types that \
-            implement `FromContext`; wrap a plain value as `Data<{Self}>`"
+            `State<T>`, `EventName`, `Handshake`, `Rooms`, `DisconnectReason`, `EventError`, \
+            `Option` or `Result` of one, and types that implement `FromContext`",
+    note = "the first argument of the event is `Data<{Self}>`"
 )]
 pub trait FromContext: Sized {
     /// Takes the value out of `context`.
@@ -152,15 +167,18 @@ impl<T: DeserializeOwned> FromContext for Args<T> {
     }
 }
 
-/// The `auth` payload with which the client connected, for connection handlers and middleware.
-/// A missing payload counts as `{}`.
+/// The `auth` payload with which the client connected. A missing payload counts as `{}`.
+///
+/// Event and disconnect handlers get it as far as it is kept: up to 16 KiB
+/// (see [`Handshake::auth`]).
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_structs, reason = "made to be taken apart in a pattern")]
 pub struct Auth<T>(pub T);
 
 impl<T: DeserializeOwned> FromContext for Auth<T> {
     fn from_context(context: &Context<'_>) -> Result<Self, Rejection> {
-        let auth = context.auth.ok_or(Rejection::Absent("the auth payload of a connection"))?;
+        let auth = context.auth.or_else(|| context.socket.handshake().auth_json());
+        let auth = auth.ok_or(Rejection::Absent("an auth payload that is too long to be kept"))?;
         serde_json::from_str(auth).map(Self).map_err(Rejection::Auth)
     }
 }
@@ -204,7 +222,71 @@ impl FromContext for Ack {
 
 impl FromContext for DisconnectReason {
     fn from_context(context: &Context<'_>) -> Result<Self, Rejection> {
-        context.reason.ok_or(Rejection::Absent("the reason of a disconnect"))
+        let farewell = context.farewell.ok_or(Rejection::Absent("the reason of a disconnect"))?;
+        Ok(farewell.reason)
+    }
+}
+
+/// More about a disconnect than its [`DisconnectReason`], where there is more to say: which rule a
+/// client broke, or which limit it reached. For people who read logs, not for programs.
+#[derive(Clone, Copy, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "made to be taken apart in a pattern")]
+pub struct DisconnectDescription(pub Option<&'static str>);
+
+impl FromContext for DisconnectDescription {
+    fn from_context(context: &Context<'_>) -> Result<Self, Rejection> {
+        let farewell = context.farewell.ok_or(Rejection::Absent("the reason of a disconnect"))?;
+        Ok(Self(farewell.description))
+    }
+}
+
+/// The names of the rooms that the socket is in when the handler is called; in a `disconnecting`
+/// handler those that it was in until then.
+///
+/// ```
+/// use switchboard::{Rooms, Server, Socket};
+///
+/// let io = Server::builder().build();
+/// io.on("disconnecting", async |socket: Socket, Rooms(rooms): Rooms| {
+///     for room in &rooms {
+///         socket.to(room).emit("left", &socket.id()).ok();
+///     }
+/// });
+/// ```
+#[derive(Clone, Debug)]
+#[allow(clippy::exhaustive_structs, reason = "made to be taken apart in a pattern")]
+pub struct Rooms(pub Vec<Arc<str>>);
+
+impl FromContext for Rooms {
+    fn from_context(context: &Context<'_>) -> Result<Self, Rejection> {
+        Ok(Self(context.socket.rooms()))
+    }
+}
+
+/// Why a packet middleware refused an event, for `error` handlers.
+impl FromContext for EventError {
+    fn from_context(context: &Context<'_>) -> Result<Self, Rejection> {
+        context.error.cloned().ok_or(Rejection::Absent("the refusal of an event"))
+    }
+}
+
+/// `None` where the value cannot be had.
+impl<T: FromContext> FromContext for Option<T> {
+    fn from_context(context: &Context<'_>) -> Result<Self, Rejection> {
+        Ok(T::from_context(context).ok())
+    }
+}
+
+/// The reason instead of the value where it cannot be had. The handler is called in any case.
+impl<T: FromContext> FromContext for Result<T, Rejection> {
+    fn from_context(context: &Context<'_>) -> Result<Self, Rejection> {
+        Ok(T::from_context(context))
+    }
+}
+
+impl FromContext for Handshake {
+    fn from_context(context: &Context<'_>) -> Result<Self, Rejection> {
+        Ok(Self::clone(context.socket.handshake()))
     }
 }
 

@@ -1,10 +1,9 @@
 //! Handlers: plain async functions whose arguments say what they want to know.
 
-use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::error::ConnectError;
+use crate::error::{ConnectError, EventError};
 use crate::extract::{Context, FromContext, Rejection};
 
 /// An async function or closure that the library calls for an event, a connection, a disconnect,
@@ -13,9 +12,11 @@ use crate::extract::{Context, FromContext, Rejection};
 /// Up to eight arguments, each an extractor: [`Socket`](crate::Socket), [`Data`](crate::Data),
 /// [`TryData`](crate::TryData), [`Args`](crate::Args), [`Ack`](crate::Ack),
 /// [`Auth`](crate::Auth), [`State`](crate::State), [`EventName`](crate::EventName),
-/// [`DisconnectReason`](crate::DisconnectReason), `Arc<`[`Handshake`](crate::Handshake)`>`, or a
-/// type of your own that implements [`FromContext`]. Event handlers return nothing, a middleware
-/// returns `Result<(), `[`ConnectError`]`>`. A closure may capture what is `Clone + Send + Sync`:
+/// [`Rooms`](crate::Rooms), [`DisconnectReason`](crate::DisconnectReason), [`EventError`],
+/// [`Handshake`](crate::Handshake), a type of your own that implements [`FromContext`], or an
+/// `Option` or `Result` of one. Event handlers return nothing, a middleware returns
+/// `Result<(), `[`ConnectError`]`>`, an event middleware `Result<(), `[`EventError`]`>`. A closure
+/// may capture what is `Clone + Send + Sync`:
 ///
 /// ```
 /// use std::sync::Arc;
@@ -34,8 +35,10 @@ use crate::extract::{Context, FromContext, Rejection};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot handle this",
     label = "not an async function of extractors",
-    note = "a handler is an async function or closure; its arguments are extractors such as \
-            `Socket`, `Data<T>` and `Ack`, and it returns `()` (a middleware: `Result<(), ConnectError>`)",
+    note = "a handler is an async function or closure of up to eight extractors, such as `Socket`, \
+            `Data<T>` and `Ack`; plain data is no extractor: write `Data<String>`, not `String`",
+    note = "it returns `()`; a middleware returns `Result<(), ConnectError>`, an event middleware \
+            `Result<(), EventError>`",
     note = "its future must be `Send`, and what it captures `Clone + Send + Sync + 'static`"
 )]
 pub trait Handler<Params, Out>: Send + Sync + 'static {
@@ -45,6 +48,51 @@ pub trait Handler<Params, Out>: Send + Sync + 'static {
     ///
     /// The [`Rejection`] of the first argument that cannot be had.
     fn call(&self, context: &Context<'_>) -> Result<HandlerFuture<Out>, Rejection>;
+
+    /// How many events of one socket it may have in hand at once: 1, unless it is wrapped in
+    /// [`concurrent`].
+    fn concurrency(&self) -> usize {
+        1
+    }
+}
+
+/// A handler that gives the order of events up: up to `count` events of one socket are in its hand
+/// at once, and the socket's next event does not wait for it.
+///
+/// It begins its events in the order in which they were sent. One event more than `count` waits,
+/// and so do those behind it. At most 64; for events alone, occasions such as `connection` and
+/// `disconnect` keep their order. Costs a place in a list for each event in hand.
+///
+/// ```
+/// use switchboard::{Ack, Data, Server, concurrent};
+///
+/// async fn fetch(Data(url): Data<String>, ack: Ack) {
+///     // A slow answer holds up neither the next request nor anything else.
+///     ack.send(&url.len()).ok();
+/// }
+///
+/// let io = Server::builder().build();
+/// io.on("fetch", concurrent(8, fetch));
+/// ```
+pub fn concurrent<H>(count: usize, handler: H) -> Concurrent<H> {
+    Concurrent { count, handler }
+}
+
+/// See [`concurrent`].
+#[derive(Clone, Copy, Debug)]
+pub struct Concurrent<H> {
+    count: usize,
+    handler: H,
+}
+
+impl<P, H: Handler<P, ()>> Handler<P, ()> for Concurrent<H> {
+    fn call(&self, context: &Context<'_>) -> Result<HandlerFuture<()>, Rejection> {
+        self.handler.call(context)
+    }
+
+    fn concurrency(&self) -> usize {
+        self.count
+    }
 }
 
 /// What a handler does, not yet begun.
@@ -55,19 +103,10 @@ pub(crate) type Erased<Out> =
     Arc<dyn Fn(&Context<'_>) -> Result<HandlerFuture<Out>, Rejection> + Send + Sync>;
 pub(crate) type EventHandler = Erased<()>;
 pub(crate) type Middleware = Erased<Result<(), ConnectError>>;
+pub(crate) type EventCheck = Erased<Result<(), EventError>>;
 
 pub(crate) fn erase<Out, P>(handler: impl Handler<P, Out>) -> Erased<Out> {
     Arc::new(move |context| handler.call(context))
-}
-
-/// Handlers by event. A list is shared as it is with whoever calls it, so that no lock is held
-/// while an extractor of the application runs.
-pub(crate) type EventHandlers = HashMap<Box<str>, Arc<[EventHandler]>>;
-
-pub(crate) fn register(handlers: &mut EventHandlers, event: &str, handler: EventHandler) {
-    let before = handlers.get(event).map(|it| it.to_vec()).unwrap_or_default();
-    let now = before.into_iter().chain([handler]).collect();
-    handlers.insert(event.into(), now);
 }
 
 macro_rules! impl_handler {

@@ -3,30 +3,62 @@
 //! One compact text holds the target and the headers; it is parsed on access, because most
 //! connections never look at it again.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::header::{COOKIE, HOST};
+use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Uri};
+use http::{Extensions, HeaderMap, Uri};
+use serde::de::DeserializeOwned;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::value::RawValue;
 
-/// The HTTP request that opened the connection of a socket.
+use crate::PeerAddress;
+
+/// The HTTP request that opened the connection of a socket, and the `auth` payload with which the
+/// client joined the namespace. An extractor, cheap to clone.
+///
+/// It serialises to the object that the official server calls `handshake`: `headers`, `time`,
+/// `address`, `xdomain`, `secure`, `issued`, `url`, `query`, `auth`.
 ///
 /// ```
 /// use switchboard::{Handshake, Server, Socket};
-/// use std::sync::Arc;
 ///
 /// let io = Server::builder().build();
-/// io.on("connection", async |_socket: Socket, handshake: Arc<Handshake>| {
+/// io.on("connection", async |socket: Socket, handshake: Handshake| {
 ///     let agent = handshake.header("user-agent").unwrap_or("unknown");
 ///     println!("{agent} asked for {}", handshake.uri());
+///     socket.emit("handshake", &handshake).ok();
 /// });
 /// ```
-#[derive(Debug)]
+#[derive(Clone)]
 pub struct Handshake {
     /// The target, then one header a line.
-    head: Box<str>,
+    head: Arc<str>,
     target_len: u32,
+    is_secure: bool,
     address: Option<SocketAddr>,
+    /// Milliseconds since 1970.
+    issued: u64,
+    auth: Auth,
+}
+
+/// Marks a request that came over TLS.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Secured;
+
+/// What is kept of the payload with which a client joins a namespace.
+#[derive(Clone)]
+enum Auth {
+    /// It had nothing to say.
+    Empty,
+    Kept(Arc<str>),
+    /// It is longer than [`AUTH_BYTES_MAX`].
+    TooLong,
 }
 
 impl Handshake {
@@ -54,7 +86,71 @@ impl Handshake {
             head.push(':');
             head.push_str(value);
         }
-        Self { head: head.into(), target_len, address }
+        let issued = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let issued = u64::try_from(issued.as_millis()).unwrap_or(u64::MAX);
+        let (head, auth) = (head.into(), Auth::Empty);
+        Self { head, target_len, is_secure: false, address, issued, auth }
+    }
+
+    /// The request with these parts, which [`Serve`](crate::Serve) has marked.
+    pub(crate) fn of(parts: &Parts) -> Self {
+        let address = parts.extensions.get::<PeerAddress>().map(|it| it.0);
+        Self::new(&parts.uri, &parts.headers, address).marked(&parts.extensions)
+    }
+
+    /// Takes over what [`Serve`](crate::Serve) has found out about the connection.
+    pub(crate) fn marked(self, extensions: &Extensions) -> Self {
+        Self { is_secure: extensions.get::<Secured>().is_some(), ..self }
+    }
+
+    /// The same request, of a client that has joined a namespace with this payload.
+    pub(crate) fn with_auth(self: &Arc<Self>, auth: &str) -> Arc<Self> {
+        let auth = match auth.trim() {
+            "" | "{}" => return Arc::clone(self),
+            long if AUTH_BYTES_MAX < long.len() => Auth::TooLong,
+            auth => Auth::Kept(auth.into()),
+        };
+        Arc::new(Self { auth, ..Self::clone(self) })
+    }
+
+    /// The payload as JSON; `None` when it was too long.
+    pub(crate) fn auth_json(&self) -> Option<&str> {
+        match &self.auth {
+            Auth::Empty => Some("{}"),
+            Auth::Kept(auth) => Some(auth),
+            Auth::TooLong => None,
+        }
+    }
+
+    /// The `auth` payload with which the client joined the namespace; `{}` if it gave none.
+    ///
+    /// `None` when it is of another type, or longer than 16 KiB: so much of it is kept with a
+    /// socket. Middleware and connection handlers get a longer one with the extractor
+    /// [`Auth`](crate::Auth).
+    pub fn auth<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_str(self.auth_json()?).ok()
+    }
+
+    /// When the request came.
+    pub fn time(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(self.issued)
+    }
+
+    /// When the request came, in milliseconds since 1970.
+    pub fn issued(&self) -> u64 {
+        self.issued
+    }
+
+    /// Whether the request names an `Origin`, as browsers do in requests to another origin and for
+    /// every WebSocket.
+    pub fn is_cross_domain(&self) -> bool {
+        self.header("origin").is_some()
+    }
+
+    /// Whether the connection is protected by the TLS of [`Serve`](crate::Serve). Behind a proxy
+    /// that ends TLS, look at its `x-forwarded-proto` header.
+    pub fn is_secure(&self) -> bool {
+        self.is_secure
     }
 
     /// The target of the request: path and query.
@@ -78,12 +174,95 @@ impl Handshake {
         crate::http::query::value(query, name)
     }
 
+    /// Every query parameter, percent-decoded.
+    pub fn query_pairs(&self) -> impl Iterator<Item = (String, String)> {
+        let query = self.uri().split_once('?').map_or("", |it| it.1);
+        crate::http::query::pairs(query)
+    }
+
     /// Who is at the other end of the TCP connection. A proxy's address behind a proxy; `None`
     /// where the hosting framework does not tell (see [`PeerAddress`](crate::PeerAddress)).
     pub fn address(&self) -> Option<SocketAddr> {
         self.address
     }
 }
+
+impl fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Neither headers nor auth nor the query's sid: they hold secrets.
+        let path = self.uri().split('?').next().unwrap_or_default();
+        f.debug_struct("Handshake")
+            .field("path", &path)
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The object of the official server.
+impl Serialize for Handshake {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let auth: Option<&RawValue> = self.auth_json().and_then(|it| serde_json::from_str(it).ok());
+        let mut map = serializer.serialize_map(Some(9))?;
+        map.serialize_entry("headers", &headers_object(self))?;
+        map.serialize_entry("time", &js_date(self.issued))?;
+        map.serialize_entry("address", &self.address.map(|it| it.ip()))?;
+        map.serialize_entry("xdomain", &self.is_cross_domain())?;
+        map.serialize_entry("secure", &self.is_secure)?;
+        map.serialize_entry("issued", &self.issued)?;
+        map.serialize_entry("url", self.uri())?;
+        // Of a parameter that came twice the last counts, as in the official server.
+        map.serialize_entry("query", &self.query_pairs().collect::<BTreeMap<_, _>>())?;
+        map.serialize_entry("auth", &auth)?;
+        map.end()
+    }
+}
+
+/// The headers as an object, as Node has it: one that came twice is joined with a comma.
+fn headers_object(handshake: &Handshake) -> BTreeMap<&str, String> {
+    let mut object: BTreeMap<&str, String> = BTreeMap::new();
+    for (name, value) in handshake.headers() {
+        let joined = object.entry(name).or_default();
+        if !joined.is_empty() {
+            joined.push_str(", ");
+        }
+        joined.push_str(value);
+    }
+    object
+}
+
+/// `Sat Nov 21 2026 13:18:22 GMT+0000 (Coordinated Universal Time)`: how JavaScript writes a date
+/// in UTC.
+fn js_date(millis: u64) -> String {
+    let seconds = millis / 1000;
+    let (days, of_day) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil(days);
+    let weekday = WEEKDAYS.get((days % 7) as usize).copied().unwrap_or_default();
+    let month = MONTHS.get(month).copied().unwrap_or_default();
+    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+    format!(
+        "{weekday} {month} {day:02} {year:04} {hour:02}:{minute:02}:{second:02} GMT+0000 \
+         (Coordinated Universal Time)"
+    )
+}
+
+/// Year, month from 0 and day of a count of days since 1970, in the Gregorian calendar.
+fn civil(days: u64) -> (u64, usize, u64) {
+    // Years that begin in March have their leap day last.
+    let since_0000 = days + 719_468;
+    let (era, of_era) = (since_0000 / 146_097, since_0000 % 146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = (from_march + 2) % 12;
+    (year + era * 400 + u64::from(month < 2), month as usize, day)
+}
+
+const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+/// Bytes of an auth payload that are kept with a socket.
+const AUTH_BYTES_MAX: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -103,5 +282,20 @@ mod tests {
         assert_eq!(handshake.header("host"), Some("chat.example"));
         assert_eq!(handshake.header("cookie"), Some("a=1; b=2"));
         assert_eq!(handshake.header("origin"), Some("https://chat.example"));
+    }
+
+    #[test]
+    fn dates_read_as_in_javascript() {
+        let cases = [
+            (0, "Thu Jan 01 1970 00:00:00"),
+            (951_782_400_000, "Tue Feb 29 2000 00:00:00"),
+            (1_735_689_599_999, "Tue Dec 31 2024 23:59:59"),
+            (1_795_267_102_000, "Sat Nov 21 2026 13:18:22"),
+            (4_107_542_400_000, "Mon Mar 01 2100 00:00:00"),
+        ];
+        for (millis, date) in cases {
+            let whole = format!("{date} GMT+0000 (Coordinated Universal Time)");
+            assert_eq!(js_date(millis), whole);
+        }
     }
 }

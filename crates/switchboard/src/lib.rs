@@ -49,14 +49,19 @@ mod dialect;
 mod encoding;
 mod error;
 mod extract;
+mod families;
 mod flags;
 mod handler;
 mod handshake;
 mod http;
 mod id;
+mod listeners;
 mod namespace;
+mod namespaces;
 mod outbox;
+mod outgoing;
 mod prepared;
+mod registration;
 mod relay;
 mod rooms;
 mod server;
@@ -85,13 +90,20 @@ pub use broadcast::Broadcast;
 pub use broadcast::acks::{BroadcastAck, BroadcastAckError, BroadcastAnswers};
 pub use broadcast::remote::RemoteSocket;
 pub use error::{
-    AckError, ArgsError, ClusterError, ConnectError, DisconnectReason, EncodeError, JoinError,
+    AckError, ArgsError, ClusterError, ConnectError, DisconnectReason, EncodeError, EventError,
+    JoinError,
 };
-pub use extract::{Args, Auth, Context, Data, EventName, FromContext, Rejection, State, TryData};
-pub use handler::{Handler, HandlerFuture};
+pub use extract::{
+    Args, Auth, Context, Data, DisconnectDescription, EventName, FromContext, Rejection, Rooms,
+    State, TryData,
+};
+pub use handler::{Concurrent, Handler, HandlerFuture, concurrent};
 pub use handshake::Handshake;
 pub use id::Id;
+pub use listeners::HandlerId;
 pub use namespace::Namespace;
+pub use namespace::dynamic::{ParentBroadcast, ParentNamespace};
+pub use outgoing::Outgoing;
 pub use parser::Parser;
 pub use relay::Raw;
 pub use rooms::events::RoomEvent;
@@ -100,3 +112,12 @@ pub use server::{Server, ServerBuilder};
 pub use socket::{Emitter, Socket};
 pub use switchboard_sio::{Args as EmitArgs, Binary, Payload, RawArgs};
 pub use transport::Transport;
+
+/// The programs of the guide compile.
+#[cfg(doctest)]
+mod guide {
+    #[doc = include_str!("../../../docs/guide/handlers.md")]
+    mod handlers {}
+    #[doc = include_str!("../../../docs/guide/namespaces.md")]
+    mod namespaces {}
+}

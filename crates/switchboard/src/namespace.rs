@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -11,13 +11,24 @@ use crate::broadcast::Broadcast;
 use crate::cluster::Node;
 use crate::cluster::server_side::Handlers;
 use crate::encoding::Encoding;
-use crate::error::ConnectError;
-use crate::handler::{EventHandler, EventHandlers, Handler, Middleware, erase, register};
+use crate::error::{ConnectError, EventError};
+use crate::handler::{Handler, Middleware, erase};
+use crate::listeners::{
+    EventListener, HandlerId, Lifecycle, List, Listener, Listeners, Owner, Plan,
+};
+use crate::outgoing::Watcher;
+use crate::registration::registration;
 use crate::rooms::events::RoomEvent;
 use crate::rooms::{Membership, Room, Rooms};
 use crate::socket::Socket;
 use crate::state::StateMap;
 use crate::sync::{read, write};
+
+pub(crate) mod dynamic;
+mod registry;
+
+use dynamic::Child;
+use registry::Registry;
 
 /// One namespace of a [`Server`](crate::Server), from [`Server::of`](crate::Server::of). Cheap to
 /// clone.
@@ -32,10 +43,12 @@ impl Namespace {
 
     /// Registers a handler.
     ///
-    /// `connection` (or `connect`) and `disconnect` are the lifecycle of sockets; clients cannot
-    /// reach them by sending an event of that name. Every other name is an event from clients.
-    /// Several handlers of one event run one after the other. A handler registered here costs
-    /// nothing per socket. See [`Handler`] for what a handler may take.
+    /// `connection` (or `connect`), `disconnecting`, `disconnect` and `error` (a packet that
+    /// [`event_middleware`](Self::event_middleware) refused) are the lifecycle of sockets; clients
+    /// cannot reach them by sending an event of that name. Every other name is an event from
+    /// clients. Several handlers of one event run one after the other: those of the socket, then
+    /// those of the namespace. A handler registered here costs nothing per socket. See [`Handler`]
+    /// for what a handler may take.
     ///
     /// ```
     /// use switchboard::{Ack, Data, DisconnectReason, Server, Socket};
@@ -53,17 +66,12 @@ impl Namespace {
     ///     println!("{} left: {reason}", socket.id());
     /// });
     /// ```
-    pub fn on<H, P>(&self, event: &str, handler: H)
+    pub fn on<H, P>(&self, event: &str, handler: H) -> HandlerId
     where
         H: Handler<P, ()>,
     {
-        let handler = erase(handler);
-        let mut table = write(&self.0.table);
-        match event {
-            "connection" | "connect" => table.connection.push(handler),
-            "disconnect" => table.disconnect.push(handler),
-            _ => register(&mut table.events, event, handler),
-        }
+        let listener = Listener::of(handler);
+        self.change(|owner, listeners| listeners.add(owner, event, listener))
     }
 
     /// Adds a check that every new socket passes before its client is told that it is connected.
@@ -86,7 +94,34 @@ impl Namespace {
     where
         H: Handler<P, Result<(), ConnectError>>,
     {
-        write(&self.0.table).middleware.push(erase(check));
+        self.0.registry.add_middleware(erase(check));
+    }
+
+    /// Adds a check that every event from clients passes before any handler sees it, catch-all
+    /// handlers included. Checks run one after the other: those of the namespace, then those of
+    /// the socket ([`Socket::middleware`]).
+    ///
+    /// The first error refuses the event: no handler is called, an ack is answered with
+    /// `{"error": "..."}` and the error's data, and the `error` handlers are called, which may
+    /// take the [`EventError`].
+    ///
+    /// ```
+    /// use switchboard::{EventError, EventName, Server, Socket};
+    ///
+    /// let io = Server::builder().build();
+    /// let chat = io.of("/chat");
+    /// chat.event_middleware(async |socket: Socket, EventName(name): EventName| {
+    ///     let is_allowed = name != "delete" || socket.rooms().iter().any(|it| **it == *"admins");
+    ///     if is_allowed { Ok(()) } else { Err(EventError::new("forbidden")) }
+    /// });
+    /// chat.on("error", async |error: EventError| println!("refused: {error}"));
+    /// ```
+    pub fn event_middleware<H, P>(&self, check: H)
+    where
+        H: Handler<P, Result<(), EventError>>,
+    {
+        let check = erase(check);
+        self.change(|_owner, listeners| listeners.add_check(check));
     }
 
     /// Calls `listener` for whatever happens to the rooms of this server: they begin with their
@@ -134,7 +169,17 @@ impl Namespace {
     pub fn rooms_count(&self) -> usize {
         self.0.rooms.count()
     }
+
+    pub(crate) fn change<R>(&self, change: impl FnOnce(Owner, &mut Listeners) -> R) -> R {
+        self.0.registry.change(change)
+    }
+
+    pub(crate) fn watching(&self) -> Arc<AtomicUsize> {
+        self.0.registry.watching()
+    }
 }
+
+registration!(Namespace, "the whole namespace, whichever the socket");
 
 impl fmt::Debug for Namespace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -145,7 +190,9 @@ impl fmt::Debug for Namespace {
 /// What the handles and the sockets of a namespace share.
 pub(crate) struct NamespaceInner {
     name: Box<str>,
-    table: RwLock<Table>,
+    registry: Registry,
+    /// Present in a dynamic namespace.
+    child: Option<Box<Child>>,
     pub(crate) state: Arc<StateMap>,
     pub(crate) encoding: Encoding,
     sockets: [RwLock<HashMap<Id, (Socket, Membership)>>; SHARDS],
@@ -164,20 +211,12 @@ pub(crate) struct Reach {
     pub(crate) node: Option<Arc<Node>>,
 }
 
-/// The handlers of a namespace.
-#[derive(Default)]
-struct Table {
-    connection: Vec<EventHandler>,
-    disconnect: Vec<EventHandler>,
-    middleware: Vec<Middleware>,
-    events: EventHandlers,
-}
-
 impl NamespaceInner {
     pub(crate) fn new(name: &str, state: Arc<StateMap>, encoding: Encoding, reach: Reach) -> Self {
         Self {
             name: name.into(),
-            table: RwLock::default(),
+            registry: Registry::default(),
+            child: None,
             state,
             encoding,
             sockets: Default::default(),
@@ -187,6 +226,12 @@ impl NamespaceInner {
             reach,
             server_side: Handlers::default(),
         }
+    }
+
+    /// A namespace that exists because a client asked for it.
+    pub(crate) fn in_family(self, child: Child) -> Self {
+        let registry = Registry::in_family(child.registry());
+        Self { registry, child: Some(Box::new(child)), ..self }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -253,20 +298,64 @@ impl NamespaceInner {
         &self.server_side
     }
 
-    pub(crate) fn connection_handlers(&self) -> Vec<EventHandler> {
-        read(&self.table).connection.clone()
-    }
-
-    pub(crate) fn disconnect_handlers(&self) -> Vec<EventHandler> {
-        read(&self.table).disconnect.clone()
-    }
-
+    /// The checks that a new socket passes: those of the family come first.
     pub(crate) fn middleware(&self) -> Vec<Middleware> {
-        read(&self.table).middleware.clone()
+        let family = self.family().map(Registry::middleware).unwrap_or_default();
+        family.into_iter().chain(self.registry.middleware()).collect()
     }
 
-    pub(crate) fn handlers(&self, event: &str) -> Option<Arc<[EventHandler]>> {
-        read(&self.table).events.get(event).cloned()
+    /// What an event meets here.
+    pub(crate) fn plan(&self, event: &str) -> Plan {
+        self.registry.plan(event)
+    }
+
+    /// What an event meets in the family of a dynamic namespace.
+    pub(crate) fn family_plan(&self, event: &str) -> Option<Plan> {
+        self.family().map(|it| it.plan(event))
+    }
+
+    /// The handlers of an occasion: those of the family come first.
+    pub(crate) fn lifecycle(&self, occasion: Lifecycle) -> Vec<EventListener> {
+        let lists = self.registries().map(|it| it.lifecycle(occasion));
+        lists.flatten().flat_map(|it: Arc<[_]>| it.to_vec()).collect()
+    }
+
+    pub(crate) fn watchers(&self) -> [List<Watcher>; 2] {
+        [self.family().and_then(Registry::watchers), self.registry.watchers()]
+    }
+
+    /// Whether anybody watches what is emitted, here or in a socket.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.registry.is_watched()
+    }
+
+    pub(crate) fn watching(&self) -> Arc<AtomicUsize> {
+        self.registry.watching()
+    }
+
+    /// Takes a handler out that has had its only call.
+    pub(crate) fn forget_handler(&self, id: HandlerId) {
+        for registry in self.registries() {
+            let removed = registry.change(|_owner, listeners| listeners.remove(id));
+            drop(removed);
+        }
+    }
+
+    /// Drops the handlers of a server that has been closed.
+    pub(crate) fn clear(&self) {
+        self.registries().for_each(Registry::clear);
+    }
+
+    pub(crate) fn child(&self) -> Option<&Child> {
+        self.child.as_deref()
+    }
+
+    fn family(&self) -> Option<&Registry> {
+        self.child.as_ref().map(|it| it.registry())
+    }
+
+    fn registries(&self) -> impl Iterator<Item = &Registry> {
+        self.family().into_iter().chain([&self.registry])
     }
 
     fn shard(&self, id: Id) -> &RwLock<HashMap<Id, (Socket, Membership)>> {

@@ -15,7 +15,9 @@ use crate::error::ConnectError;
 use crate::handler::Handler;
 use crate::http::options::HttpOptions;
 use crate::http::service::{Layer, Service};
+use crate::listeners::HandlerId;
 use crate::namespace::Namespace;
+use crate::namespaces::ChildOptions;
 use crate::parser::Parser;
 use crate::rooms::RoomLimits;
 use crate::socket::Socket;
@@ -52,23 +54,24 @@ impl Server {
         ServerBuilder::default()
     }
 
-    /// The namespace of that name, made if it is new. A missing leading slash is added.
+    /// The namespace of that name, made if it is new. A missing leading slash is added. A name that
+    /// matches the pattern of a family ([`of_matching`](Self::of_matching)) makes a child of it.
     pub fn of(&self, namespace: impl AsRef<str>) -> Namespace {
         let name = namespace.as_ref();
         let inner = if name.starts_with('/') {
-            self.engine.namespace_or_new(name)
+            self.engine.namespaces.of(name)
         } else {
-            self.engine.namespace_or_new(&format!("/{name}"))
+            self.engine.namespaces.of(&format!("/{name}"))
         };
         Namespace(inner)
     }
 
     /// Registers a handler on the default namespace `/`; see [`Namespace::on`].
-    pub fn on<H, P>(&self, event: &str, handler: H)
+    pub fn on<H, P>(&self, event: &str, handler: H) -> HandlerId
     where
         H: Handler<P, ()>,
     {
-        self.of("/").on(event, handler);
+        self.of("/").on(event, handler)
     }
 
     /// Adds a middleware to the default namespace; see [`Namespace::middleware`].
@@ -132,6 +135,7 @@ pub struct ServerBuilder {
     ack_timeout: Option<Duration>,
     allow_eio3: bool,
     pub(crate) http: HttpOptions,
+    children: ChildOptions,
     rooms: RoomLimits,
     cluster: Option<Local>,
     state: StateMap,
@@ -182,6 +186,22 @@ impl ServerBuilder {
     /// How long a connection may live without joining any namespace. Default 45 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = Some(timeout.min(LONGEST));
+        self
+    }
+
+    /// Whether a dynamic namespace ends when its last socket has left and the last of its handlers
+    /// has returned. Default `false`, as in the official server: it stays until its place is
+    /// needed. With `true`, handlers that were registered with the namespace itself end with it.
+    pub fn cleanup_empty_child_namespaces(mut self, cleanup: bool) -> Self {
+        self.children.cleanup = cleanup;
+        self
+    }
+
+    /// The most dynamic namespaces that may exist at the same time, in all families together.
+    /// Default 10,000; an empty one costs some 3 kB. At the bound those without sockets end, and if
+    /// there are none, a client that asks for a new one is refused with `Too many namespaces`.
+    pub fn max_child_namespaces(mut self, count: usize) -> Self {
+        self.children.count_max = count;
         self
     }
 
@@ -290,6 +310,7 @@ impl ServerBuilder {
             initial_packet: self.initial_packet,
             keeps_requests: self.keeps_requests,
             raw,
+            children: self.children,
         };
         let node = self.cluster.as_ref().map(Local::node);
         let engine = Arc::new(Engine::new(config, self.state, node));

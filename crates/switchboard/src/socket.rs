@@ -5,6 +5,7 @@
 //! | `emitter.rs` | what a socket sends |
 //! | `acks.rs` | the answers that it waits for |
 //! | `rooms.rs` | the rooms that it is in |
+//! | `listening.rs` | the handlers that it has of its own |
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -17,8 +18,8 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::encoding::Encoding;
-use crate::handler::{EventHandler, EventHandlers, Handler, erase, register};
 use crate::handshake::Handshake;
+use crate::listeners::Listeners;
 use crate::namespace::NamespaceInner;
 use crate::rooms::Membership;
 use crate::session::{Command, Session};
@@ -29,6 +30,7 @@ use acks::Waiter;
 
 mod acks;
 mod emitter;
+mod listening;
 mod rooms;
 
 pub use emitter::Emitter;
@@ -40,14 +42,17 @@ pub use emitter::Emitter;
 pub struct Socket(Arc<SocketInner>);
 
 impl Socket {
-    pub(crate) fn new(namespace: Arc<NamespaceInner>, session: Arc<Session>) -> Self {
+    /// A socket of a client that joins with this `auth` payload.
+    pub(crate) fn new(namespace: Arc<NamespaceInner>, session: Arc<Session>, auth: &str) -> Self {
         // Clients of Engine.IO 3 take the session's id for the socket's; see `displayed_id`.
         let id = if session.dialect.is_v3() { session.sid } else { Id::random() };
         Self(Arc::new(SocketInner {
             id,
+            handshake: session.handshake.with_auth(auth),
             namespace,
             session,
             is_connected: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
             rooms: Mutex::new(Some(Vec::new())),
             own: Mutex::new(None),
         }))
@@ -86,9 +91,9 @@ impl Socket {
         self.0.is_connected.load(Ordering::Acquire)
     }
 
-    /// The request that opened the connection.
+    /// The request that opened the connection, and the auth payload of this socket.
     pub fn handshake(&self) -> &Arc<Handshake> {
-        &self.0.session.handshake
+        &self.0.handshake
     }
 
     /// How the client is connected right now.
@@ -101,23 +106,6 @@ impl Socket {
     /// A producer that awaits this between emits never makes its client a slow consumer.
     pub async fn ready(&self) {
         self.0.session.outbox.ready().await;
-    }
-
-    /// Registers a handler for this socket alone. `disconnect` is called when the socket ends;
-    /// every other name is an event from the client.
-    pub fn on<H, P>(&self, event: &str, handler: H)
-    where
-        H: Handler<P, ()>,
-    {
-        let handler = erase(handler);
-        // A closure may hold its own socket; the handlers are dropped when the socket ends, so
-        // that such a circle does not leak.
-        let mut own = lock(&self.0.own);
-        let own = own.get_or_insert_default();
-        match event {
-            "disconnect" => own.disconnect.push(handler),
-            _ => register(&mut own.events, event, handler),
-        }
     }
 
     /// Puts the client out of this namespace. Its other namespaces go on.
@@ -139,7 +127,9 @@ impl Socket {
 
     /// Keeps a value with the socket, one of each type, until the socket ends.
     pub fn insert<T: Send + Sync + 'static>(&self, value: T) {
-        lock(&self.0.own).get_or_insert_default().values.insert(value);
+        let mut late = Own::default();
+        let replaced = self.with_own(&mut late, |own| own.values.insert(value));
+        drop(replaced);
     }
 
     /// The value of that type, if one was kept.
@@ -170,7 +160,7 @@ impl Socket {
     /// [`serde_json::Error`] when the value cannot be written as JSON; then the old one stays.
     pub fn set_data<T: Serialize + ?Sized>(&self, value: &T) -> Result<(), serde_json::Error> {
         let data = serde_json::value::to_raw_value(value)?;
-        lock(&self.0.own).get_or_insert_default().data = Some(data);
+        self.with_own(&mut Own::default(), |own| own.data = Some(data));
         Ok(())
     }
 
@@ -214,20 +204,6 @@ impl Socket {
         drop(acks);
     }
 
-    /// Drops handlers and values, once the last of its handlers has run.
-    pub(crate) fn clear(&self) {
-        let own = lock(&self.0.own).take();
-        drop(own);
-    }
-
-    pub(crate) fn handlers(&self, event: &str) -> Option<Arc<[EventHandler]>> {
-        lock(&self.0.own).as_ref()?.events.get(event).cloned()
-    }
-
-    pub(crate) fn disconnect_handlers(&self) -> Vec<EventHandler> {
-        lock(&self.0.own).as_ref().map(|own| own.disconnect.clone()).unwrap_or_default()
-    }
-
     fn encoding(&self) -> &Encoding {
         &self.0.namespace.encoding
     }
@@ -246,7 +222,10 @@ struct SocketInner {
     id: Id,
     namespace: Arc<NamespaceInner>,
     session: Arc<Session>,
+    handshake: Arc<Handshake>,
     is_connected: AtomicBool,
+    /// The last handler has returned: nothing is kept any more.
+    is_over: AtomicBool,
     /// `None` once the socket has left for good.
     rooms: Mutex<Option<Vec<Membership>>>,
     /// Absent until somebody stores something, because most sockets need none of it.
@@ -256,8 +235,9 @@ struct SocketInner {
 /// What only some sockets have.
 #[derive(Default)]
 struct Own {
-    events: EventHandlers,
-    disconnect: Vec<EventHandler>,
+    listeners: Option<Box<Listeners>>,
+    /// The rooms that it was in, while it leaves.
+    left: Vec<Arc<str>>,
     acks: HashMap<u64, Waiter>,
     values: StateMap,
     data: Option<Box<RawValue>>,

@@ -6,12 +6,16 @@ use std::sync::Arc;
 
 /// At most one value of each type.
 #[derive(Default)]
-pub(crate) struct StateMap(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
+pub(crate) struct StateMap(HashMap<TypeId, Kept>);
+
+/// A value of whatever type.
+pub(crate) type Kept = Arc<dyn Any + Send + Sync>;
 
 impl StateMap {
-    /// Keeps `value`, and drops the one of the same type that was there.
-    pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
-        self.0.insert(TypeId::of::<T>(), Arc::new(value));
+    /// Keeps `value`, and gives back the one of the same type that was there, to be dropped
+    /// without any lock.
+    pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) -> Option<Kept> {
+        self.0.insert(TypeId::of::<T>(), Arc::new(value))
     }
 
     pub(crate) fn find<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {

@@ -194,6 +194,7 @@ fn w18_the_next_tick_is_the_close_deadline() {
     assert!(connection.is_closing() && !connection.is_closed());
     let deadline = now + Duration::from_secs(5);
     assert_eq!(connection.tick(now, &mut output), Ok(Some(deadline)));
+    assert_eq!(connection.deadline(), Some(deadline));
     // A second close must not put the deadline off.
     connection.close(None, "", now + Duration::from_secs(4), &mut output);
     assert!(connection.tick(deadline, &mut output).is_err());

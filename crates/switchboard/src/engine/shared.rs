@@ -18,7 +18,8 @@ use crate::bounds::ChosenBounds;
 use crate::cluster::Node;
 use crate::encoding::Encoding;
 use crate::http::options::HttpOptions;
-use crate::namespace::{NamespaceInner, Reach};
+use crate::namespace::NamespaceInner;
+use crate::namespaces::{ChildOptions, Namespaces};
 use crate::rooms::RoomLimits;
 use crate::session::driver::Driver;
 use crate::session::{Command, Link, Session};
@@ -46,6 +47,7 @@ pub(crate) struct Config {
     pub(crate) keeps_requests: bool,
     /// The handler of a server without Socket.IO.
     pub(crate) raw: Option<Starter>,
+    pub(crate) children: ChildOptions,
 }
 
 /// A server: its options, namespaces and sessions.
@@ -57,8 +59,7 @@ pub(crate) struct Engine {
     runtime: OnceLock<Handle>,
     pub(crate) sessions: Sessions,
     pub(crate) wheel: Arc<Wheel<Session>>,
-    namespaces: RwLock<HashMap<Box<str>, Arc<NamespaceInner>>>,
-    state: Arc<StateMap>,
+    pub(crate) namespaces: Namespaces,
     is_closing: AtomicBool,
     /// Connection tasks that have not ended.
     tasks: AtomicUsize,
@@ -67,35 +68,23 @@ pub(crate) struct Engine {
 
 impl Engine {
     pub(crate) fn new(config: Config, state: StateMap, node: Option<Arc<Node>>) -> Self {
+        let namespaces = Namespaces::new(&config, state, node.clone());
         Self {
             config,
             node,
             runtime: OnceLock::new(),
+            namespaces,
             sessions: Sessions::new(),
             wheel: Arc::new(Wheel::new()),
-            namespaces: RwLock::default(),
-            state: Arc::new(state),
             is_closing: AtomicBool::new(false),
             tasks: AtomicUsize::new(0),
             tasks_ended: Notify::new(),
         }
     }
 
-    /// The namespace of that name, if the application has one.
+    /// The namespace of that name, if there is one.
     pub(crate) fn namespace(&self, name: &str) -> Option<Arc<NamespaceInner>> {
-        read(&self.namespaces).get(name).cloned()
-    }
-
-    /// The namespace of that name, made if it is new.
-    pub(crate) fn namespace_or_new(&self, name: &str) -> Arc<NamespaceInner> {
-        let mut namespaces = write(&self.namespaces);
-        let namespace = namespaces.entry(name.into()).or_insert_with(|| {
-            let state = Arc::clone(&self.state);
-            let (ack_timeout, node) = (self.config.ack_timeout, self.node.clone());
-            let reach = Reach { ack_timeout, node };
-            Arc::new(NamespaceInner::new(name, state, self.config.encoding.clone(), reach))
-        });
-        Arc::clone(namespace)
+        self.namespaces.find(name)
     }
 
     /// Starts the task of a session that begins with long-polling.
@@ -130,6 +119,8 @@ impl Engine {
         }
         // Only now: disconnect handlers may still have told the others.
         self.leave_cluster();
+        // Handlers may hold the server, which holds the handlers.
+        self.namespaces.clear();
     }
 
     fn leave_cluster(&self) {

@@ -22,6 +22,7 @@ use super::PeerAddress;
 use super::http2::{self, Streams};
 #[cfg(feature = "tls")]
 use super::tls;
+use crate::handshake::Secured;
 
 /// How connections are served; the same for all of a listener.
 pub(super) struct Settings {
@@ -60,7 +61,7 @@ where
             };
             let Some(stream) = accepted else { return };
             let is_http2 = tls::is_http2(&stream);
-            let served = self.speak(stream, is_http2).await;
+            let served = self.speak(stream, Kind { is_http2, is_secure: true }).await;
             return note_end(served, address);
         }
         let first = tokio::select! {
@@ -68,23 +69,26 @@ where
             _ = self.stopped.changed() => return,
         };
         let Ok(Ok(is_http2)) = first else { return };
-        let served = self.speak(stream, is_http2).await;
+        let served = self.speak(stream, Kind { is_http2, is_secure: false }).await;
         note_end(served, address);
     }
 
-    async fn speak<T>(self, stream: T, is_http2: bool) -> hyper::Result<()>
+    async fn speak<T>(self, stream: T, kind: Kind) -> hyper::Result<()>
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let Self { address, app, settings, mut stopped } = self;
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(PeerAddress(address));
+            if kind.is_secure {
+                request.extensions_mut().insert(Secured);
+            }
             let mut app = app.clone();
             // Called within the request's own task, where `Ownership` looks for it.
             async move { app.call(request).await }
         });
         let stream = TokioIo::new(stream);
-        if !is_http2 {
+        if !kind.is_http2 {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD_TIMEOUT)
@@ -126,6 +130,13 @@ fn note_end(served: hyper::Result<()>, address: SocketAddr) {
     if let Err(error) = served {
         debug!(%error, %address, "a connection ended badly");
     }
+}
+
+/// What a connection carries, and in what.
+#[derive(Clone, Copy)]
+struct Kind {
+    is_http2: bool,
+    is_secure: bool,
 }
 
 /// Whether a client speaks HTTP/2 without having asked ("with prior knowledge").

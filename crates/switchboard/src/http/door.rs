@@ -131,6 +131,7 @@ pub(super) fn new_session(
     dialect: Dialect,
 ) -> Arc<Session> {
     let handshake = Handshake::new(request.uri(), request.headers(), request.address());
+    let handshake = handshake.marked(request.extensions());
     Arc::new(Session::new(Arc::clone(engine), sid, handshake, transport, dialect))
 }
 

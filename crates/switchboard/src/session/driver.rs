@@ -159,7 +159,7 @@ impl Driver {
                         .filter(|it| it.is_live())
                         .for_each(|it| it.socket.disconnect());
                     for slot in &mut self.slots {
-                        slot.end(DisconnectReason::ServerNamespace);
+                        slot.end(DisconnectReason::ServerNamespace.into());
                     }
                 }
                 Err(End::by_us(reason))
@@ -173,7 +173,7 @@ impl Driver {
 
     fn put_out(&mut self, socket: &Socket) {
         if let Some(slot) = self.slots.iter_mut().find(|it| it.socket.is(socket)) {
-            slot.end(DisconnectReason::ServerNamespace);
+            slot.end(DisconnectReason::ServerNamespace.into());
         }
         if !self.put_out.iter().any(|it| **it == *socket.namespace()) {
             self.put_out.push(socket.namespace().into());
@@ -202,12 +202,7 @@ impl Driver {
             self.connect_by = None;
         }
         if self.slots.iter().any(Slot::is_finished) {
-            self.slots.retain(|slot| {
-                if slot.is_finished() {
-                    slot.socket.clear();
-                }
-                !slot.is_finished()
-            });
+            self.slots.retain(|it| !it.is_finished());
             self.slots.shrink_to_fit();
         }
     }
@@ -379,7 +374,7 @@ impl Drop for Driver {
         // Also when the runtime drops the task early: nobody may find a dead session.
         self.session.engine.sessions.remove(self.session.sid);
         for slot in &mut self.slots {
-            slot.end(DisconnectReason::TransportClose);
+            slot.end(DisconnectReason::TransportClose.into());
             slot.abandon();
         }
         if let Some(raw) = &mut self.raw {

@@ -17,6 +17,7 @@ use crate::DisconnectReason;
 use crate::chunks::Chunks;
 use crate::dialect::PollBody;
 use crate::engine::Closed;
+use crate::extract::Farewell;
 
 /// Why a connection ends.
 #[derive(Clone, Copy, Debug)]
@@ -28,15 +29,22 @@ pub(crate) struct End {
     deliver: bool,
     /// Whether a polling client must still learn that the session is over.
     announce: bool,
+    /// What a `disconnect` handler is told beside the reason.
+    description: Option<&'static str>,
 }
 
 impl End {
     fn told(reason: DisconnectReason, code: ws::CloseCode) -> Self {
-        Self { reason, code: Some(code), deliver: true, announce: true }
+        Self { reason, code: Some(code), deliver: true, announce: true, description: None }
     }
 
     fn silent(reason: DisconnectReason) -> Self {
-        Self { reason, code: None, deliver: false, announce: false }
+        Self { reason, code: None, deliver: false, announce: false, description: None }
+    }
+
+    /// Says more than the reason does.
+    fn because(self, description: &'static str) -> Self {
+        Self { description: Some(description), ..self }
     }
 
     /// The application or the server wants it.
@@ -67,19 +75,21 @@ impl End {
 
     /// The frame machine has queued its close frame already.
     pub(super) fn bad_frame() -> Self {
-        Self { deliver: true, ..Self::silent(DisconnectReason::TransportError) }
+        let silent = Self::silent(DisconnectReason::TransportError);
+        Self { deliver: true, ..silent }.because("a WebSocket frame broke the rules")
     }
 
     /// What came is no Engine.IO packet. A polling session is over at once, as in the official
     /// server, whose next answer is `Session ID unknown`.
     pub(super) fn bad_packet() -> Self {
         let told = Self::told(DisconnectReason::ParseError, ws::CloseCode::PROTOCOL);
-        Self { announce: false, ..told }
+        Self { announce: false, ..told }.because("no Engine.IO packet")
     }
 
     /// An Engine.IO packet that only servers send.
     pub(super) fn wrong_direction() -> Self {
         Self { reason: DisconnectReason::TransportError, ..Self::bad_packet() }
+            .because("an Engine.IO packet that only servers send")
     }
 
     /// Whether the request that caused it is answered with an error. Others are answered as usual,
@@ -90,26 +100,28 @@ impl End {
 
     pub(super) fn too_many_packets() -> Self {
         let told = Self::told(DisconnectReason::ParseError, ws::CloseCode::POLICY);
-        Self { announce: false, ..told }
+        Self { announce: false, ..told }.because("too many packets in one request")
     }
 
     pub(super) fn bad_event(error: &sio::PeerError) -> Self {
         debug!(%error, "a client sent no valid Socket.IO packet");
         let code = ws::CloseCode::new(error.close_code()).unwrap_or(ws::CloseCode::PROTOCOL);
-        Self::told(DisconnectReason::ForcedClose, code)
+        Self::told(DisconnectReason::ForcedClose, code).because("no Socket.IO packet")
     }
 
     /// A packet for a namespace that the client is not connected to, or a second CONNECT.
     pub(super) fn misplaced() -> Self {
         Self::told(DisconnectReason::ForcedClose, ws::CloseCode::PROTOCOL)
+            .because("a packet for a namespace that it has not joined, or joined already")
     }
 
     pub(super) fn too_many_namespaces() -> Self {
         Self::told(DisconnectReason::ForcedClose, ws::CloseCode::POLICY)
+            .because("too many namespaces")
     }
 
     pub(super) fn overlap() -> Self {
-        Self::silent(DisconnectReason::TransportError)
+        Self::silent(DisconnectReason::TransportError).because("two requests of one kind at once")
     }
 
     pub(super) fn ping_timeout() -> Self {
@@ -120,20 +132,23 @@ impl End {
     /// its session is over at once.
     pub(super) fn connect_timeout() -> Self {
         let told = Self::told(DisconnectReason::ForcedClose, ws::CloseCode::POLICY);
-        Self { announce: false, ..told }
+        Self { announce: false, ..told }.because("no namespace joined in time")
     }
 
     pub(super) fn attachments_timeout() -> Self {
         Self::told(DisconnectReason::ForcedClose, ws::CloseCode::POLICY)
+            .because("attachments did not come in time")
     }
 
     pub(super) fn slow_consumer() -> Self {
         debug!("a slow consumer is closed");
         Self { deliver: false, ..Self::told(DisconnectReason::ForcedClose, ws::CloseCode::POLICY) }
+            .because("slow consumer")
     }
 
     pub(super) fn panicked() -> Self {
         Self::told(DisconnectReason::ForcedClose, ws::CloseCode::INTERNAL)
+            .because("a handler panicked")
     }
 
     /// The handler of a connection without Socket.IO has returned.
@@ -235,7 +250,7 @@ impl Driver {
             return;
         }
         for slot in &mut self.slots {
-            slot.end(end.reason);
+            slot.end(Farewell { reason: end.reason, description: end.description });
         }
         if let Some(raw) = &self.raw {
             raw.end(Closed::new(end.reason, end.description()));

@@ -9,6 +9,7 @@
 //! | `receive.rs` | bytes → frames → Engine.IO packets → Socket.IO packets |
 //! | `raw.rs` | the one handler of a connection without Socket.IO |
 //! | `slots.rs` | the sockets of this connection, their queues and running handlers |
+//! | `occasion.rs` | which handlers run when, as one future |
 //! | `polling.rs` | the requests of a long-polling client |
 //! | `ending.rs` | how a connection ends, and what is still delivered |
 //! | `link.rs` | the WebSocket's byte stream |
@@ -34,6 +35,7 @@ use crate::{Id, Transport};
 pub(crate) mod driver;
 mod ending;
 pub(crate) mod link;
+mod occasion;
 mod polling;
 mod raw;
 mod receive;

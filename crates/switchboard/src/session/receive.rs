@@ -15,6 +15,7 @@ use super::ending::End;
 use super::link::{Link, Scratch};
 use super::slots::Slot;
 use crate::DisconnectReason;
+use crate::namespaces::{Admission, Namespaces, UNKNOWN};
 use crate::parser::Fault;
 use crate::socket::Socket;
 
@@ -182,7 +183,7 @@ impl Driver {
                 }
             }
             sio::Body::Ack { id, payload } => slot.socket.receive_ack(id, payload),
-            sio::Body::Disconnect => slot.end(DisconnectReason::ClientNamespace),
+            sio::Body::Disconnect => slot.end(DisconnectReason::ClientNamespace.into()),
             _ => return Err(End::misplaced()),
         }
         Ok(())
@@ -197,15 +198,24 @@ impl Driver {
         if NAMESPACES_MAX <= self.slots.len() {
             return Err(End::too_many_namespaces());
         }
-        let Some(inner) = self.session.engine.namespace(namespace) else {
-            let encoding = &self.session.engine.config.encoding;
-            let packet = encoding.connect_error(namespace, "Invalid namespace", None);
-            self.session.outbox.push_packet(&packet);
-            return Ok(());
+        let auth = auth.unwrap_or("{}");
+        let (engine, session) = (&self.session.engine, Arc::clone(&self.session));
+        let mut slot = match Namespaces::admit(engine, namespace, auth) {
+            Admission::Open(inner, stay) => {
+                Slot::connect(Socket::new(inner, session, auth), auth).staying(stay)
+            }
+            Admission::Ask(asking) => {
+                let unlisted = Arc::new(engine.namespaces.unlisted(namespace));
+                Slot::ask(Socket::new(unlisted, session, auth), auth, asking)
+            }
+            Admission::Unknown => {
+                let encoding = &engine.config.encoding;
+                let packet = encoding.connect_error(namespace, UNKNOWN, None);
+                self.session.outbox.push_packet(&packet);
+                return Ok(());
+            }
         };
         self.put_out.retain(|it| **it != *namespace);
-        let socket = Socket::new(inner, Arc::clone(&self.session));
-        let mut slot = Slot::connect(socket, auth.unwrap_or("{}"));
         let polled = slot.poll(cx);
         if slot.is_live() {
             self.connect_by = None;

@@ -11,11 +11,14 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use switchboard_sio::Payload;
-use tracing::{debug, error};
+use tracing::error;
 
-use crate::error::{ConnectError, DisconnectReason};
-use crate::extract::{Context, Rejection};
-use crate::handler::{EventHandler, HandlerFuture, Middleware};
+use super::occasion::{self, Turn};
+use crate::error::ConnectError;
+use crate::extract::Farewell;
+use crate::handler::HandlerFuture;
+use crate::listeners::{Claim, EventListener, Lifecycle, Plan};
+use crate::namespaces::{Asked, Stay};
 use crate::socket::Socket;
 
 /// A handler panicked. Its connection must end.
@@ -27,15 +30,17 @@ pub(crate) struct Slot {
     pub(crate) socket: Socket,
     phase: Phase,
     running: Option<Running>,
-    /// The disconnect handlers, which run beside whatever still runs.
-    farewell: Option<HandlerFuture<()>>,
+    /// What runs beside: the disconnect handlers, and events of handlers that are concurrent.
+    beside: Vec<HandlerFuture<()>>,
     queue: VecDeque<Waiting>,
     queue_bytes: usize,
+    /// Keeps a dynamic namespace in being.
+    stay: Option<Box<Stay>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Middleware decides; the client has not been answered.
+    /// Somebody decides, such as middleware; the client has not been answered.
     Checking,
     /// Connected.
     Live,
@@ -44,8 +49,12 @@ enum Phase {
 }
 
 enum Running {
+    /// Whether there is such a namespace.
+    Ask(HandlerFuture<Asked>, Box<str>),
     Check(HandlerFuture<Result<(), ConnectError>>, Box<str>),
     Handler(HandlerFuture<()>),
+    /// A concurrent handler has its hands full with so many events, and this is one more.
+    Crowded(Waiting, usize),
 }
 
 /// An event whose turn has not come.
@@ -57,22 +66,34 @@ struct Waiting {
 impl Slot {
     /// A socket whose client has sent CONNECT with `auth`.
     pub(crate) fn connect(socket: Socket, auth: &str) -> Self {
-        let mut slot = Self {
+        let mut slot = Self::new(socket);
+        slot.check(auth);
+        slot
+    }
+
+    /// A socket of a namespace that may not exist. `socket` is only good for its name.
+    pub(crate) fn ask(socket: Socket, auth: &str, asking: HandlerFuture<Asked>) -> Self {
+        let mut slot = Self::new(socket);
+        slot.running = Some(Running::Ask(asking, auth.into()));
+        slot
+    }
+
+    /// Keeps the dynamic namespace of its socket in being.
+    pub(crate) fn staying(mut self, stay: Option<Box<Stay>>) -> Self {
+        self.stay = stay;
+        self
+    }
+
+    fn new(socket: Socket) -> Self {
+        Self {
             socket,
             phase: Phase::Checking,
             running: None,
-            farewell: None,
+            beside: Vec::new(),
             queue: VecDeque::new(),
             queue_bytes: 0,
-        };
-        let checks = slot.socket.namespace_inner().middleware();
-        if checks.is_empty() {
-            slot.accept(auth);
-        } else {
-            let check = run_middleware(checks, slot.socket.clone(), auth.to_owned());
-            slot.running = Some(Running::Check(Box::pin(check), auth.into()));
+            stay: None,
         }
-        slot
     }
 
     pub(crate) fn is_live(&self) -> bool {
@@ -92,7 +113,7 @@ impl Slot {
     pub(crate) fn is_finished(&self) -> bool {
         self.phase == Phase::Gone
             && self.running.is_none()
-            && self.farewell.is_none()
+            && self.beside.is_empty()
             && self.queue.is_empty()
     }
 
@@ -116,12 +137,12 @@ impl Slot {
             self.queue.push_back(Waiting { id, payload: payload.into_owned() });
             return Ok(());
         }
-        self.start(id, payload)?;
+        self.start(id, payload, cx)?;
         self.poll(cx)
     }
 
     /// Ends the socket: it leaves its rooms at once, and its disconnect handlers start.
-    pub(crate) fn end(&mut self, reason: DisconnectReason) {
+    pub(crate) fn end(&mut self, farewell: Farewell) {
         let was = std::mem::replace(&mut self.phase, Phase::Gone);
         match was {
             Phase::Gone => (),
@@ -129,31 +150,39 @@ impl Slot {
             Phase::Checking => self.running = None,
             Phase::Live => {
                 self.socket.detach();
-                let mut handlers = self.socket.disconnect_handlers();
-                handlers.extend(self.socket.namespace_inner().disconnect_handlers());
-                if !handlers.is_empty() {
-                    let farewell = run_farewell(handlers, self.socket.clone(), reason);
-                    self.farewell = Some(Box::pin(farewell));
+                let disconnecting = self.farewell_handlers(Lifecycle::Disconnecting);
+                let disconnect = self.farewell_handlers(Lifecycle::Disconnect);
+                if disconnecting.is_empty() {
+                    self.socket.forget_rooms();
+                }
+                if !(disconnecting.is_empty() && disconnect.is_empty()) {
+                    let handlers = [disconnecting, disconnect];
+                    let farewell = occasion::farewell(handlers, self.socket.clone(), farewell);
+                    self.beside.push(Box::pin(farewell));
                 }
             }
         }
+        if self.is_finished() {
+            // What the client asks for next may need the place.
+            self.stay = None;
+        }
+    }
+
+    fn farewell_handlers(&self, occasion: Lifecycle) -> Vec<EventListener> {
+        occasion::handlers(&self.socket, occasion)
     }
 
     /// Drops everything that still runs or waits.
     pub(crate) fn abandon(&mut self) {
         self.running = None;
-        self.farewell = None;
+        self.beside = Vec::new();
         self.queue = VecDeque::new();
         self.queue_bytes = 0;
     }
 
     /// Runs what can run.
     pub(crate) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Result<(), Panicked> {
-        if let Some(farewell) = &mut self.farewell
-            && poll_caught(farewell, cx)?.is_ready()
-        {
-            self.farewell = None;
-        }
+        self.poll_beside(cx)?;
         loop {
             match &mut self.running {
                 None => {
@@ -162,13 +191,35 @@ impl Slot {
                         return Ok(());
                     };
                     self.queue_bytes -= payload_len(&payload);
-                    self.start(id, payload)?;
+                    self.start(id, payload, cx)?;
+                }
+                Some(Running::Crowded(_, limit)) => {
+                    if *limit <= self.beside.len() {
+                        return Ok(());
+                    }
+                    if let Some(Running::Crowded(event, _)) = self.running.take() {
+                        self.start(event.id, event.payload, cx)?;
+                    }
                 }
                 Some(Running::Handler(handler)) => {
                     if poll_caught(handler, cx)?.is_pending() {
                         return Ok(());
                     }
                     self.running = None;
+                }
+                Some(Running::Ask(asking, auth)) => {
+                    let Poll::Ready(asked) = poll_caught(asking, cx)? else { return Ok(()) };
+                    let auth = std::mem::take(auth);
+                    self.running = None;
+                    match asked {
+                        Ok((namespace, stay)) => {
+                            let session = Arc::clone(self.socket.session());
+                            self.socket = Socket::new(namespace, session, &auth);
+                            self.stay = stay;
+                            self.check(&auth);
+                        }
+                        Err(refusal) => self.refuse(&ConnectError::new(refusal)),
+                    }
                 }
                 Some(Running::Check(check, auth)) => {
                     let Poll::Ready(checked) = poll_caught(check, cx)? else { return Ok(()) };
@@ -183,12 +234,23 @@ impl Slot {
         }
     }
 
+    /// The namespace exists: middleware decides, if there is any.
+    fn check(&mut self, auth: &str) {
+        let checks = self.socket.namespace_inner().middleware();
+        if checks.is_empty() {
+            self.accept(auth);
+        } else {
+            let check = occasion::middleware(checks, self.socket.clone(), auth.to_owned());
+            self.running = Some(Running::Check(Box::pin(check), auth.into()));
+        }
+    }
+
     fn accept(&mut self, auth: &str) {
         self.phase = Phase::Live;
         self.socket.attach();
-        let handlers = self.socket.namespace_inner().connection_handlers();
+        let handlers = self.socket.namespace_inner().lifecycle(Lifecycle::Connection);
         if !handlers.is_empty() {
-            let start = run_connection(handlers, self.socket.clone(), auth.to_owned());
+            let start = occasion::connection(handlers, self.socket.clone(), auth.to_owned());
             self.running = Some(Running::Handler(Box::pin(start)));
         }
     }
@@ -206,36 +268,116 @@ impl Slot {
         self.socket.session().outbox.push_packet(&packet);
     }
 
-    fn start(&mut self, id: Option<u64>, payload: Payload<'_>) -> Result<(), Panicked> {
-        let name = payload.event_name();
-        let own = self.socket.handlers(&name);
-        let shared = self.socket.namespace_inner().handlers(&name);
-        let handlers = match (own, shared) {
-            (None, None) => return Ok(()),
-            (Some(handlers), None) | (None, Some(handlers)) => handlers,
-            (Some(own), Some(shared)) => own.iter().chain(shared.iter()).cloned().collect(),
-        };
-        let handler = match &*handlers {
-            [handler] => {
-                let context = event_context(&self.socket, &name, id, &payload);
-                // Extractors may be the application's code.
-                let started = catch_unwind(AssertUnwindSafe(|| handler(&context)));
-                match started.map_err(|_panic| Panicked)? {
-                    Ok(handler) => handler,
-                    Err(rejection) => {
-                        reject(&context, &rejection);
-                        return Ok(());
-                    }
-                }
+    fn poll_beside(&mut self, cx: &mut TaskContext<'_>) -> Result<(), Panicked> {
+        if self.beside.is_empty() {
+            return Ok(());
+        }
+        let mut polled = Ok(());
+        self.beside.retain_mut(|it| match poll_caught(it, cx) {
+            Ok(it) => it.is_pending(),
+            Err(panicked) => {
+                polled = Err(panicked);
+                false
             }
-            _ => {
-                drop(name);
-                let all = run_event(handlers, self.socket.clone(), id, payload.into_owned());
-                Box::pin(all)
-            }
-        };
-        self.running = Some(Running::Handler(handler));
+        });
+        if self.beside.is_empty() {
+            self.beside = Vec::new();
+        }
+        polled
+    }
+
+    /// Runs what an event has begun: in its turn, or beside what comes.
+    fn begin(
+        &mut self,
+        mut handler: HandlerFuture<()>,
+        concurrency: usize,
+        cx: &mut TaskContext<'_>,
+    ) -> Result<(), Panicked> {
+        if concurrency == 1 {
+            self.running = Some(Running::Handler(handler));
+        } else if poll_caught(&mut handler, cx)?.is_pending() {
+            self.beside.push(handler);
+        }
         Ok(())
+    }
+
+    fn start(
+        &mut self,
+        id: Option<u64>,
+        payload: Payload<'_>,
+        cx: &mut TaskContext<'_>,
+    ) -> Result<(), Panicked> {
+        let name = payload.event_name();
+        let own = self.socket.plan(&name);
+        let namespace = self.socket.namespace_inner();
+        let shared = namespace.plan(&name);
+        let family = namespace.family_plan(&name);
+        let concurrency = concurrency([Some(&own), Some(&shared), family.as_ref()]);
+        if 1 < concurrency && concurrency <= self.beside.len() {
+            drop(name);
+            let event = Waiting { id, payload: payload.into_owned() };
+            self.running = Some(Running::Crowded(event, concurrency));
+            return Ok(());
+        }
+        let handler = match sole_handler(&own, &shared, family.as_ref()) {
+            Sole::Nobody => return Ok(()),
+            Sole::One(handler) => handler,
+            Sole::Several => {
+                let turn = Turn::new(own, shared, family);
+                drop(name);
+                let all = turn.run(self.socket.clone(), id, payload.into_owned());
+                return self.begin(Box::pin(all), concurrency, cx);
+            }
+        };
+        match handler.claim() {
+            Claim::Standing => (),
+            Claim::Last => self.socket.forget_handler(handler.id),
+            Claim::Spent => return Ok(()),
+        }
+        let context = occasion::event_context(&self.socket, &name, id, &payload);
+        // Extractors may be the application's code.
+        let started = catch_unwind(AssertUnwindSafe(|| (handler.call)(&context)));
+        match started.map_err(|_panic| Panicked)? {
+            Ok(handler) => self.begin(handler, concurrency, cx),
+            Err(rejection) => {
+                occasion::reject(&context, &rejection);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        // However it ends: what a socket keeps may hold the socket.
+        self.socket.clear();
+    }
+}
+
+/// The most that one of the event's handlers asks for.
+fn concurrency(plans: [Option<&Plan>; 3]) -> usize {
+    let handlers = plans.into_iter().flatten().filter_map(|it| it.own.as_deref()).flatten();
+    handlers.map(EventListener::concurrency).max().unwrap_or(1)
+}
+
+/// How much there is to do for an event.
+enum Sole<'a> {
+    Nobody,
+    /// The usual case, for which nothing has to be kept.
+    One(&'a EventListener),
+    Several,
+}
+
+fn sole_handler<'a>(own: &'a Plan, shared: &'a Plan, family: Option<&'a Plan>) -> Sole<'a> {
+    let plans = || [own, shared].into_iter().chain(family);
+    if !plans().all(Plan::is_plain) {
+        return Sole::Several;
+    }
+    let mut handlers = plans().filter_map(|it| it.own.as_deref()).flatten();
+    match (handlers.next(), handlers.next()) {
+        (None, _) => Sole::Nobody,
+        (Some(handler), None) => Sole::One(handler),
+        (Some(_), Some(_)) => Sole::Several,
     }
 }
 
@@ -249,83 +391,6 @@ fn poll_caught<Out>(
         error!("a handler panicked; its connection is closed");
         Panicked
     })
-}
-
-async fn run_middleware(
-    checks: Vec<Middleware>,
-    socket: Socket,
-    auth: String,
-) -> Result<(), ConnectError> {
-    for check in checks {
-        let checking = check(&lifecycle_context(&socket, "connection", Some(&auth), None));
-        checking.map_err(|rejection| ConnectError::new(rejection.to_string()))?.await?;
-    }
-    Ok(())
-}
-
-async fn run_connection(handlers: Vec<EventHandler>, socket: Socket, auth: String) {
-    for handler in handlers {
-        let started = handler(&lifecycle_context(&socket, "connection", Some(&auth), None));
-        match started {
-            Ok(handler) => handler.await,
-            Err(rejection) => debug!(%rejection, "a connection handler was not called"),
-        }
-    }
-}
-
-async fn run_farewell(handlers: Vec<EventHandler>, socket: Socket, reason: DisconnectReason) {
-    for handler in handlers {
-        let started = handler(&lifecycle_context(&socket, "disconnect", None, Some(reason)));
-        match started {
-            Ok(handler) => handler.await,
-            Err(rejection) => debug!(%rejection, "a disconnect handler was not called"),
-        }
-    }
-}
-
-async fn run_event(
-    handlers: Arc<[EventHandler]>,
-    socket: Socket,
-    id: Option<u64>,
-    payload: Payload<'static>,
-) {
-    for handler in handlers.iter() {
-        let name = payload.event_name();
-        let started = {
-            let context = event_context(&socket, &name, id, &payload);
-            handler(&context).map_err(|rejection| reject(&context, &rejection))
-        };
-        if let Ok(handler) = started {
-            handler.await;
-        }
-    }
-}
-
-fn event_context<'a>(
-    socket: &'a Socket,
-    event: &'a str,
-    ack: Option<u64>,
-    payload: &'a Payload<'a>,
-) -> Context<'a> {
-    Context { socket, event, payload: Some(payload), auth: None, ack, reason: None }
-}
-
-fn lifecycle_context<'a>(
-    socket: &'a Socket,
-    event: &'a str,
-    auth: Option<&'a str>,
-    reason: Option<DisconnectReason>,
-) -> Context<'a> {
-    Context { socket, event, payload: None, auth, ack: None, reason }
-}
-
-/// The client must not wait for an answer that nobody will give.
-fn reject(context: &Context<'_>, rejection: &Rejection) {
-    debug!(event = ?context.event, %rejection, "a handler was not called");
-    if let Some(id) = context.ack {
-        let answer = serde_json::json!({ "error": rejection.to_string() });
-        context.socket.send_ack(id, &answer).ok();
-    }
 }
 
 fn payload_len(payload: &Payload<'_>) -> usize {

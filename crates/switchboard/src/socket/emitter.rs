@@ -10,6 +10,7 @@ use crate::ack::EmitWithAck;
 use crate::broadcast::Broadcast;
 use crate::encoding::Encoded;
 use crate::flags::Flags;
+use crate::outgoing::{To, Written};
 use crate::rooms::names::IntoRooms;
 
 /// A socket, and how what is emitted next is sent: from [`Socket::volatile`],
@@ -222,7 +223,14 @@ impl Socket {
         args: impl Args,
         flags: Flags,
     ) -> Result<bool, EncodeError> {
-        let packet = self.encoding().event(self.namespace(), id, event, args)?;
+        let namespace = &self.0.namespace;
+        let packet = if namespace.is_watched() {
+            let written = Written::new(args)?;
+            written.show(namespace, event, To::One(self));
+            self.encoding().event(self.namespace(), id, event, written.args())?
+        } else {
+            self.encoding().event(self.namespace(), id, event, args)?
+        };
         Ok(self.push(&packet, flags))
     }
 

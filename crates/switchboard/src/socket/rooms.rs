@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Socket;
+use super::{Own, Socket};
 use crate::error::JoinError;
 use crate::rooms::events::RoomEvents;
 use crate::rooms::names::IntoRooms;
@@ -86,15 +86,30 @@ impl Socket {
         events.tell();
     }
 
-    /// The rooms that the socket has joined. Its own id, which works as a room too, is not listed.
+    /// The rooms that the socket has joined; until the last `disconnecting` handler has returned,
+    /// those that it was in. Its own id, which works as a room too, is not listed.
     pub fn rooms(&self) -> Vec<Arc<str>> {
         let rooms = lock(&self.0.rooms);
-        rooms.iter().flatten().map(|it| Arc::clone(it.room_name())).collect()
+        if let Some(rooms) = &*rooms {
+            return rooms.iter().map(|it| Arc::clone(it.room_name())).collect();
+        }
+        drop(rooms);
+        lock(&self.0.own).as_ref().map(|own| own.left.clone()).unwrap_or_default()
+    }
+
+    /// Forgets which rooms it was in.
+    pub(crate) fn forget_rooms(&self) {
+        let left = lock(&self.0.own).as_mut().map(|own| std::mem::take(&mut own.left));
+        drop(left);
     }
 
     /// Leaves every room for good.
     pub(super) fn leave_all(&self) {
         let memberships = lock(&self.0.rooms).take().unwrap_or_default();
+        if !memberships.is_empty() {
+            let left = memberships.iter().map(|it| Arc::clone(it.room_name())).collect();
+            self.with_own(&mut Own::default(), |own| own.left = left);
+        }
         let all = self.0.namespace.rooms();
         let mut events = RoomEvents::begin(all, self.id());
         for membership in &memberships {

@@ -23,7 +23,7 @@ use super::shared::{Agreed, Shared};
 use super::{Options, WebSocket, stream};
 use crate::http::origin::Verdict;
 use crate::http::upgrade::{ByteStream, Upgrade};
-use crate::{Handshake, PeerAddress, Serve};
+use crate::{Handshake, Serve};
 
 type Answer = Response<Full<Bytes>>;
 type Erased = Arc<dyn Fn(WebSocket, Handshake) -> Begun + Send + Sync>;
@@ -98,8 +98,7 @@ impl Acceptor {
             return response;
         }
         let protocol = self.choose_protocol(&upgrade);
-        let address = parts.extensions.get::<PeerAddress>().map(|it| it.0);
-        let handshake = Handshake::new(&parts.uri, &parts.headers, address);
+        let handshake = Handshake::of(&parts);
         let deflate = self.options.deflate.as_ref();
         let deflate = deflate.and_then(|it| deflate::negotiate(it, upgrade.extensions()));
         let extensions = deflate.map(|it| it.response());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use switchboard::{AckError, Data, Server, Socket};
+use switchboard::{AckError, Data, EventName, Server, Socket};
 
 use serde_json::value::RawValue;
 
@@ -26,9 +26,15 @@ async fn is_well(client: &mut Client) {
 #[tokio::test]
 async fn s2_an_event_named_error_is_delivered_like_any_other() {
     let io = echo();
-    io.of("/").on("error", async |socket: Socket, Data(text): Data<String>| {
-        socket.emit("heard", &text).unwrap();
-    });
+    // On the namespace `error` is the lifecycle, which no packet reaches.
+    io.of("/").on("error", async |socket: Socket| socket.emit("lifecycle", ()).unwrap());
+    io.of("/").on_any(
+        async |socket: Socket, EventName(name): EventName, Data(text): Data<String>| {
+            if name == "error" {
+                socket.emit("heard", &text).unwrap();
+            }
+        },
+    );
     let server = start(&io).await;
     let (mut client, _) = Client::connect(&server).await;
     client.send(r#"42["error","x"]"#).await;

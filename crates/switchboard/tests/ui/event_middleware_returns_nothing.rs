@@ -1,0 +1,6 @@
+//~ cannot handle this
+//~ an event middleware `Result<(), EventError>`
+
+pub fn register(io: &switchboard::Server) {
+    io.event_middleware(async |_socket: switchboard::Socket| ());
+}

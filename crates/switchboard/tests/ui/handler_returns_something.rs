@@ -1,0 +1,7 @@
+//~ cannot handle this
+//~ not an async function of extractors
+//~ it returns `()`
+
+pub fn register(io: &switchboard::Server) {
+    io.on("say", async |_socket: switchboard::Socket| Ok::<(), switchboard::EventError>(()));
+}

@@ -1,0 +1,7 @@
+//~ cannot handle this
+//~ not an async function of extractors
+//~ a middleware returns `Result<(), ConnectError>`
+
+pub fn register(io: &switchboard::Server) {
+    io.of("/").middleware(async |_socket: switchboard::Socket| ());
+}

@@ -1,0 +1,8 @@
+//~ `Odd` cannot be the arguments of an event
+//~ one argument: `&value`; several: a tuple `(a, b)`; none: `()`
+
+pub struct Odd;
+
+pub fn tell(socket: &switchboard::Socket) {
+    socket.emit("x", Odd).ok();
+}

@@ -1,0 +1,8 @@
+//~ the trait bound `OnlyOne: Clone` is not satisfied
+
+struct OnlyOne;
+
+pub fn register(io: &switchboard::Server) {
+    let one = OnlyOne;
+    io.on("say", async move |_socket: switchboard::Socket| drop(one));
+}

@@ -63,6 +63,7 @@ class Session {
     }
     this.isStray = !isKnown;
     this.isBinary = /^[56]/.test(text);
+    this.isConnect = text.startsWith("0");
     this.announced = Number(/^[56](\d{1,2})-/.exec(text)?.[1] ?? 0);
     this.peer.send(`4${text}`);
   }
@@ -135,7 +136,9 @@ class Session {
 
   /** The official server lives on, once it has the bytes that it thinks were announced. */
   async assertAccepted() {
-    if (this.isBinary) {
+    if (this.isConnect) {
+      await this.connect("/", "", "/");
+    } else if (this.isBinary) {
       this.peer.send(Buffer.of(1));
     }
     await this.assertAlive();

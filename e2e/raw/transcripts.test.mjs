@@ -18,7 +18,7 @@ after(() => eio.kill());
 
 const FLOORS = [
   { crate: "switchboard-eio", files: ["heartbeat", "upgrade", "v3"], isReplayable, server: eio, replay: replayEio },
-  { crate: "switchboard-sio", files: ["packets", "threats"], isReplayable: () => true, server: sio, replay: replaySio },
+  { crate: "switchboard-sio", files: ["packets", "threats", "json"], isReplayable: () => true, server: sio, replay: replaySio },
 ];
 const played = [];
 

@@ -45,7 +45,6 @@ sections! {
 sections! {
     threats, "threats.txt",
     s1_event_name_must_be_a_string_or_a_number
-    s1_broken_json_closes_with_1007
     s2_error_is_an_ordinary_event
     s4_placeholder_must_name_an_attachment
     s4b_ambiguous_placeholders_are_refused
@@ -55,11 +54,16 @@ sections! {
     s8_text_and_attachments_do_not_interleave
     s9_ids_stop_where_javascript_stops_counting
     s11_acks_need_an_id_and_an_array
-    s15_odd_but_valid_json_is_forwarded_unchanged
-    s15_what_is_no_json_is_refused
     unknown_packets_are_refused
     connect_error_comes_from_servers_only
     s3_reserved_names_are_refused
+}
+
+sections! {
+    json, "json.txt",
+    s1_broken_json_closes_with_1007
+    s15_odd_but_valid_json_is_forwarded_unchanged
+    s15_what_is_no_json_is_refused
     s16_connect_payload_is_an_object_or_absent
 }
 

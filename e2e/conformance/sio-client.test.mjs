@@ -171,5 +171,25 @@ for (const { name, transport, version } of COMBINATIONS) {
       const [{ pingInterval, pingTimeout }] = await next(client.io.engine, "handshake");
       assert.deepEqual([pingInterval, pingTimeout], [2_000, 20_000]);
     });
+
+    if (version.name === "socket.io-client 4") {
+      test("a client that loses its connection is recovered, with what it missed", async () => {
+        const client = await open("/", {
+          reconnection: true,
+          reconnectionDelay: 1,
+          randomizationFactor: 0,
+        });
+        const { id } = client;
+        // Without an event there is no offset, from which to go on.
+        client.emit("hi");
+        await hear(client, "hi");
+        const back = next(client, "connect");
+        client.io.engine.close();
+        await back;
+        assert.equal(client.recovered, true);
+        assert.equal(client.id, id);
+        assert.deepEqual(await call(client, "getId"), [id]);
+      });
+    }
   });
 }

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use switchboard::{Ack, Auth, ConnectError, Handshake, RequestInfo, Server, Socket};
+use switchboard::{Ack, Auth, ConnectError, Handshake, Recovery, RequestInfo, Server, Socket};
 
 use crate::options::Options;
 
 /// Has the namespaces of those tests; every other one is refused.
 pub(crate) fn server(options: &Options) -> Server {
-    let builder = options.builder().allow_request(async |_request: RequestInfo| {
+    let builder = options.builder().recovery(Recovery::default()).allow_request(async |_request: RequestInfo| {
         tokio::time::sleep(Duration::from_millis(10)).await;
         Ok(())
     });

@@ -83,8 +83,8 @@ pub use crate::http::service::{Layer, Layered, Service};
 #[cfg(feature = "tls")]
 pub use crate::http::tls;
 pub use crate::http::{
-    ClientBundles, ConnectionError, Cookie, Cors, HttpCompression, NotFound, PeerAddress, Refuse,
-    RequestInfo, SameSite, Serve, serve, serve_with,
+    ClientBundles, ConnectionError, Cookie, Cors, HttpCompression, InvalidCookie, NotFound,
+    PeerAddress, Refuse, RequestInfo, SameSite, Serve, serve, serve_with,
 };
 pub use ack::{Ack, EmitWithAck};
 pub use broadcast::Broadcast;

@@ -143,7 +143,9 @@ impl Log {
                 }
                 (Some(_), None) => (),
                 (None, _) => {
-                    socket.session().outbox.push_shared(packet);
+                    if socket.is_connected() {
+                        socket.session().outbox.push_shared(packet);
+                    }
                 }
             });
         });

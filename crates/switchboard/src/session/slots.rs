@@ -147,7 +147,10 @@ impl Slot {
         match was {
             Phase::Gone => (),
             // Never connected: nobody is told, and the check is of no use any more.
-            Phase::Checking => self.running = None,
+            Phase::Checking => {
+                self.running = None;
+                self.socket.detach(None);
+            }
             Phase::Live => {
                 self.socket.detach(Some(farewell.reason));
                 let disconnecting = self.farewell_handlers(Lifecycle::Disconnecting);
@@ -263,6 +266,8 @@ impl Slot {
 
     fn refuse(&mut self, refusal: &ConnectError) {
         self.phase = Phase::Gone;
+        // The middleware may have put it into rooms, which would keep it.
+        self.socket.detach(None);
         let namespace = self.socket.namespace();
         let (message, data) = (refusal.message(), refusal.raw_data());
         let encoding = &self.socket.namespace_inner().encoding;

@@ -14,7 +14,7 @@ use super::ending::{Closing, End};
 use super::link::Link;
 use super::polling::{Polling, PostBody};
 use super::raw::Raw;
-use super::slots::Slot;
+use super::slots::{self, Slot};
 use super::{Command, Session};
 use crate::DisconnectReason;
 use crate::engine::Closed;
@@ -352,7 +352,7 @@ impl Driver {
 
     /// Whether a socket has so much to do that reading should wait.
     pub(super) fn is_paused(&self) -> bool {
-        self.slots.iter().any(Slot::is_full) || self.raw.as_ref().is_some_and(|it| it.is_full())
+        slots::are_full(&self.slots) || self.raw.as_ref().is_some_and(|it| it.is_full())
     }
 
     /// Whether a handler of this connection has not returned.

@@ -14,7 +14,7 @@ use switchboard_sio::Payload;
 use tracing::error;
 
 use super::occasion::{self, Turn};
-use crate::error::ConnectError;
+use crate::error::{ConnectError, DisconnectReason};
 use crate::extract::Farewell;
 use crate::handler::HandlerFuture;
 use crate::listeners::{Claim, EventListener, HandlerId, Lifecycle, Plan};
@@ -180,6 +180,14 @@ impl Slot {
             // What the client asks for next may need the place.
             self.stay = None;
         }
+    }
+
+    /// Ends the socket because the server wants it, and tells the client if it is connected.
+    pub(crate) fn put_out(&mut self) {
+        if self.is_live() {
+            self.socket.say_goodbye();
+        }
+        self.end(DisconnectReason::ServerNamespace.into());
     }
 
     fn farewell_handlers(&self, occasion: Lifecycle) -> Vec<EventListener> {

@@ -151,6 +151,13 @@ impl Driver {
                 self.put_out(&socket);
                 Ok(())
             }
+            Command::TakenOver(socket, heir) => {
+                let end = End::taken_over();
+                if let Some(slot) = self.slots.iter_mut().find(|it| it.socket.is(&socket)) {
+                    slot.end_for(heir, end.farewell());
+                }
+                Err(end)
+            }
             Command::Close(reason) => {
                 if reason == DisconnectReason::ForcedServerClose {
                     // Told so, official clients do not come back by themselves.

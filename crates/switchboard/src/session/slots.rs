@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use switchboard_sio::Payload;
+use tokio::sync::oneshot;
 use tracing::error;
 
 use super::occasion::{self, Turn};
@@ -36,6 +37,8 @@ pub(crate) struct Slot {
     queue_bytes: usize,
     /// Keeps a dynamic namespace in being.
     stay: Option<Box<Stay>>,
+    /// Waits, for its drop, until nothing runs beside any more.
+    heir: Option<oneshot::Sender<()>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,6 +55,8 @@ enum Running {
     /// Whether there is such a namespace.
     Ask(HandlerFuture<Asked>, Box<str>),
     Check(HandlerFuture<Result<(), ConnectError>>, Box<str>),
+    /// The client's connection before must end.
+    TakeOver(HandlerFuture<()>, Box<str>),
     Handler(HandlerFuture<()>),
     /// A concurrent handler has its hands full, and this is one event more.
     Crowded(Waiting, Concurrency),
@@ -107,6 +112,7 @@ impl Slot {
             queue: VecDeque::new(),
             queue_bytes: 0,
             stay: None,
+            heir: None,
         }
     }
 
@@ -194,10 +200,20 @@ impl Slot {
         occasion::handlers(&self.socket, occasion)
     }
 
+    /// Ends the socket, and drops `heir` when its disconnect handlers have returned.
+    pub(crate) fn end_for(&mut self, heir: oneshot::Sender<()>, farewell: Farewell) {
+        self.heir = Some(heir);
+        self.end(farewell);
+        if self.beside.is_empty() {
+            self.heir = None;
+        }
+    }
+
     /// Drops everything that still runs or waits.
     pub(crate) fn abandon(&mut self) {
         self.running = None;
         self.beside = Vec::new();
+        self.heir = None;
         self.queue = VecDeque::new();
         self.queue_bytes = 0;
     }
@@ -254,6 +270,15 @@ impl Slot {
                         Err(refusal) => self.refuse(&refusal),
                     }
                 }
+                Some(Running::TakeOver(cut, auth)) => {
+                    if poll_caught(cut, cx)?.is_pending() {
+                        return Ok(());
+                    }
+                    let auth = std::mem::take(auth);
+                    self.running = None;
+                    self.socket = self.socket.take_over(&auth);
+                    self.check(&auth);
+                }
             }
         }
     }
@@ -270,6 +295,10 @@ impl Slot {
     }
 
     fn accept(&mut self, auth: &str) {
+        if let Some(cut) = self.socket.cut_rival() {
+            self.running = Some(Running::TakeOver(cut, auth.into()));
+            return;
+        }
         if !self.socket.attach() {
             // It cannot have its state back, so it begins anew, with another id.
             self.socket = self.socket.begin_anew(auth);
@@ -313,6 +342,7 @@ impl Slot {
         });
         if self.beside.is_empty() {
             self.beside = Vec::new();
+            self.heir = None;
         }
         polled
     }

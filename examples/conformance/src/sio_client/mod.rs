@@ -33,7 +33,7 @@ pub(crate) fn server(options: &Options) -> Server {
     bytes::register(&main);
     for namespace in [main, io.of("/foo")] {
         namespace.on("getId", async |socket: Socket, ack: Ack| {
-            ack.send(&socket.id()).ok();
+            ack.send(&socket.displayed_id()).ok();
         });
     }
     for name in ["/timeout_socket", "/valid", "/asd"] {

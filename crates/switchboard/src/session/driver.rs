@@ -275,7 +275,7 @@ impl Driver {
                     return true;
                 }
                 self.answer_poll(now);
-                if let Err(end) = self.watch_poll(cx) {
+                if let Err(end) = self.watch_requests(cx) {
                     self.end(end, now);
                     return true;
                 }

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use bytes::Buf;
 use http::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE, X_CONTENT_TYPE_OPTIONS};
 use http::{Method, StatusCode};
 use http_body::Body;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::oneshot;
 use tracing::debug;
 
+use super::body::{self, Unread};
 use super::check::{Wish, admit};
 use super::door::{new_session, open_packet};
 use super::origin::Verdict;
@@ -138,15 +137,17 @@ where
         session.close(DisconnectReason::TransportError);
         return closing(Refusal::BadRequest.to_json());
     }
-    let body = match Limited::new(body, session.engine.config.max_payload).collect().await {
-        Ok(body) => {
-            let mut body = body.aggregate();
-            body.copy_to_bytes(body.remaining())
-        }
-        Err(error) if error.is::<LengthLimitError>() => {
+    let body = match body::read(body, session.engine.config.max_payload).await {
+        Ok(body) => body,
+        Err(Unread::TooLarge) => {
+            session.close(DisconnectReason::TransportError);
             return closing(status(StatusCode::PAYLOAD_TOO_LARGE));
         }
-        Err(error) => {
+        Err(Unread::TooSlow) => {
+            session.close(DisconnectReason::TransportError);
+            return closing(status(StatusCode::REQUEST_TIMEOUT));
+        }
+        Err(Unread::Broken(error)) => {
             debug!(%error, "a request body broke off");
             session.close(DisconnectReason::TransportError);
             return closing(Refusal::BadRequest.to_json());

@@ -59,7 +59,10 @@ async fn open(engine: &Arc<Engine>, sid: Id, request: &RequestInfo) -> Answer {
     open_packet(&session, http.upgrades(), &mut body);
     let mut first = vec![Packet::Text(body.into())];
     first.extend(engine.config.initial_packet.as_ref().map(message_packet));
-    engine.start_polling(&session);
+    if !engine.start_polling(&session) {
+        // Two handshakes at once were given the same id by the application.
+        return Refusal::BadRequest.to_json();
+    }
     let mut answer = packets(&session, request, session.dialect.body(&first), true).await;
     if let Some(cookie) = http.cookie.as_ref().and_then(|it| it.header(sid)) {
         answer.headers_mut().append(SET_COOKIE, cookie);

@@ -372,7 +372,7 @@ impl Future for Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         // Also when the runtime drops the task early: nobody may find a dead session.
-        self.session.engine.sessions.remove(self.session.sid);
+        self.session.engine.sessions.remove(&self.session);
         for slot in &mut self.slots {
             slot.end(DisconnectReason::TransportClose.into());
             slot.abandon();

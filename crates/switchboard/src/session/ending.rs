@@ -283,7 +283,7 @@ impl Driver {
     /// Nothing arrives or leaves any more.
     pub(super) fn gone(&mut self, now: Instant) {
         self.session.outbox.close();
-        self.session.engine.sessions.remove(self.session.sid);
+        self.session.engine.sessions.remove(&self.session);
         self.transport = TransportState::Gone(now + HANDLERS_WAIT);
         // This turn may have looked at the slots already.
         self.session.outbox.wake();
@@ -291,7 +291,7 @@ impl Driver {
 
     fn close_link(&mut self, mut link: Link, end: End, now: Instant) -> Option<Way> {
         // A new session would be needed for any further request.
-        self.session.engine.sessions.remove(self.session.sid);
+        self.session.engine.sessions.remove(&self.session);
         let is_stuck = !link.writing().is_empty();
         if !end.deliver && (end.code.is_none() || is_stuck) {
             return None;

@@ -33,7 +33,8 @@ pub(crate) struct Driver {
     pub(super) slots: Vec<Slot>,
     /// Of a server without Socket.IO, whose messages go here.
     pub(super) raw: Option<Box<Raw>>,
-    /// Namespaces that the server has put the client out of, as long as it has not come back.
+    /// Namespaces that the server has put the client out of, as long as it has not come back. The
+    /// latest [`PUT_OUT_MAX`].
     pub(super) put_out: Vec<Box<str>>,
     /// By when the client must be connected to some namespace.
     pub(super) connect_by: Option<Instant>,
@@ -176,6 +177,9 @@ impl Driver {
             slot.end(DisconnectReason::ServerNamespace.into());
         }
         if !self.put_out.iter().any(|it| **it == *socket.namespace()) {
+            if self.put_out.len() == PUT_OUT_MAX {
+                self.put_out.remove(0);
+            }
             self.put_out.push(socket.namespace().into());
         }
     }
@@ -388,6 +392,8 @@ impl Drop for Driver {
 
 /// How long a congested client may take nothing.
 const STALL: Duration = Duration::from_secs(5);
+/// As many as a connection may be in at the same time.
+const PUT_OUT_MAX: usize = 100;
 
 #[cfg(test)]
 mod tests {

@@ -246,7 +246,14 @@ impl Closing {
 impl Driver {
     /// Ends the connection: its sockets leave at once, what is queued is still delivered.
     pub(super) fn end(&mut self, end: End, now: Instant) {
-        if matches!(self.transport, TransportState::Closing(_) | TransportState::Gone(_)) {
+        if let TransportState::Closing(closing) = &mut self.transport {
+            let is_polling = matches!(closing.way, Way::Polling(_));
+            if is_polling && end.reason == DisconnectReason::ServerShuttingDown {
+                closing.until = closing.until.min(now + poll_wait(end.reason));
+            }
+            return;
+        }
+        if let TransportState::Gone(_) = self.transport {
             return;
         }
         for slot in &mut self.slots {

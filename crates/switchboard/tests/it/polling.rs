@@ -93,6 +93,18 @@ async fn a_server_that_stops_does_not_wait_for_a_poll_that_cannot_come() {
     tokio::time::timeout(std::time::Duration::from_secs(5), server.stop()).await.unwrap();
 }
 
+/// Its last packets would otherwise wait for half a minute, and the server with them.
+#[tokio::test]
+async fn a_server_that_stops_does_not_wait_for_a_client_that_was_put_out_before() {
+    let io = echo();
+    let server = start(&io).await;
+    open(&server).await;
+    let socket = io.sockets().pop().unwrap();
+    socket.close();
+    until(|| !socket.is_connected()).await;
+    within(io.close()).await;
+}
+
 #[tokio::test]
 async fn an_upgrade_loses_and_doubles_nothing() {
     let io = echo();

@@ -33,7 +33,8 @@ pub(crate) struct Driver {
     pub(super) slots: Vec<Slot>,
     /// Of a server without Socket.IO, whose messages go here.
     pub(super) raw: Option<Box<Raw>>,
-    /// Namespaces that the server has put the client out of, as long as it has not come back.
+    /// Namespaces that the server has put the client out of, as long as it has not come back. The
+    /// latest [`PUT_OUT_MAX`].
     pub(super) put_out: Vec<Box<str>>,
     /// By when the client must be connected to some namespace.
     pub(super) connect_by: Option<Instant>,
@@ -281,7 +282,7 @@ impl Driver {
                     return true;
                 }
                 self.answer_poll(now);
-                if let Err(end) = self.watch_poll(cx) {
+                if let Err(end) = self.watch_requests(cx) {
                     self.end(end, now);
                     return true;
                 }
@@ -378,7 +379,7 @@ impl Future for Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         // Also when the runtime drops the task early: nobody may find a dead session.
-        self.session.engine.sessions.remove(self.session.sid);
+        self.session.engine.sessions.remove(&self.session);
         for slot in &mut self.slots {
             slot.end(DisconnectReason::TransportClose.into());
             slot.abandon();

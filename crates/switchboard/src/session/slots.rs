@@ -5,6 +5,7 @@
 //! connection's task; most end at their first poll, so that an event that finds its socket idle is
 //! never copied.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -159,7 +160,7 @@ impl Slot {
             Phase::Gone => (),
             // Never connected: nobody is told, and the check is of no use any more.
             Phase::Checking => {
-                self.running = None;
+                drop_caught(self.running.take());
                 self.socket.detach(None);
             }
             Phase::Live => {
@@ -196,8 +197,8 @@ impl Slot {
 
     /// Drops everything that still runs or waits.
     pub(crate) fn abandon(&mut self) {
-        self.running = None;
-        self.beside = Vec::new();
+        drop_caught(self.running.take());
+        self.beside.drain(..).for_each(drop_caught);
         self.queue = VecDeque::new();
         self.queue_bytes = 0;
     }
@@ -272,7 +273,9 @@ impl Slot {
     fn accept(&mut self, auth: &str) {
         if !self.socket.attach() {
             // It cannot have its state back, so it begins anew, with another id.
-            self.socket = self.socket.begin_anew(auth);
+            let anew = self.socket.begin_anew(auth);
+            drop_caught(self.socket.clear());
+            self.socket = anew;
             self.check(auth);
             return;
         }
@@ -375,14 +378,12 @@ impl Slot {
             Claim::Spent => return Ok(()),
         }
         let context = occasion::event_context(&self.socket, &name, id, &payload);
-        // Extractors may be the application's code.
-        let started = catch_unwind(AssertUnwindSafe(|| (handler.call)(&context)));
-        match started.map_err(|_panic| Panicked)? {
+        // Extractors may be the application's code, and so may the parser that writes an answer.
+        let start =
+            || (handler.call)(&context).map_err(|rejection| occasion::reject(&context, &rejection));
+        match catch_unwind(AssertUnwindSafe(start)).map_err(panicked)? {
             Ok(handler) => self.begin(handler, concurrency, cx),
-            Err(rejection) => {
-                occasion::reject(&context, &rejection);
-                Ok(())
-            }
+            Err(()) => Ok(()),
         }
     }
 }
@@ -390,7 +391,7 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         // However it ends: what a socket keeps may hold the socket.
-        self.socket.clear();
+        drop_caught(self.socket.clear());
     }
 }
 
@@ -436,11 +437,21 @@ fn poll_caught<Out>(
     cx: &mut TaskContext<'_>,
 ) -> Result<Poll<Out>, Panicked> {
     let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
-    polled.map_err(|_panic| {
-        // The panic hook has printed where; this line says what it costs.
-        error!("a handler panicked; its connection is closed");
-        Panicked
-    })
+    polled.map_err(panicked)
+}
+
+fn panicked(_panic: Box<dyn Any + Send>) -> Panicked {
+    // The panic hook has printed where; this line says what it costs.
+    error!("a handler panicked; its connection is closed");
+    Panicked
+}
+
+/// Drops what the application may have made: a panic in there must not end the task, which has
+/// other sockets to end.
+fn drop_caught<T>(value: T) {
+    if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
+        error!("something that a handler kept panicked when it was dropped");
+    }
 }
 
 fn payload_len(payload: &Payload<'_>) -> usize {

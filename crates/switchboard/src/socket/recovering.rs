@@ -62,7 +62,6 @@ impl Socket {
     /// The socket for the same client when it cannot have its state back.
     pub(crate) fn begin_anew(&self, auth: &str) -> Self {
         self.detach(None);
-        self.clear();
         let (namespace, session) = (Arc::clone(&self.0.namespace), Arc::clone(&self.0.session));
         Self::new(namespace, session, auth, None, self.track().map(Track::anew))
     }

@@ -57,6 +57,11 @@ impl Track {
         self.is_recovered.load(Ordering::Acquire)
     }
 
+    /// Whether the client wants something back, and it is not decided yet.
+    pub(super) fn is_undecided(&self) -> bool {
+        self.is_claiming() && !self.is_recovered()
+    }
+
     /// Whether the client wants something back that it may still get.
     pub(crate) fn is_claiming(&self) -> bool {
         self.claim.is_some()

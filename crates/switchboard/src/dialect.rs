@@ -12,10 +12,10 @@ use switchboard_eio::payload::Record;
 use switchboard_eio::{PeerError, Protocol, payload, v3};
 use switchboard_ws::{FrameHeader, Opcode};
 
-use crate::Transport;
 use crate::deflation::Deflation;
 use crate::http::query;
 use crate::outbox::Packet;
+use crate::{Id, Transport};
 
 /// What the client of one session understands. The default is what nearly all do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +53,16 @@ impl Dialect {
         self.protocol == Protocol::V3
     }
 
+    /// The id of a socket as the client shows it; see
+    /// [`Socket::displayed_id`](crate::Socket::displayed_id).
+    pub(crate) fn displayed_id<'a>(self, namespace: &str, id: &'a Id) -> Cow<'a, str> {
+        if self.is_v3() && namespace != "/" {
+            Cow::Owned(format!("{namespace}#{id}"))
+        } else {
+            Cow::Borrowed(id.as_str())
+        }
+    }
+
     /// Which kind of frames the client wants for this packet, below [`Self::FRAMES`]. 0 is the
     /// usual one.
     pub(crate) fn frames_of(self, text: &[u8], attachments: &[Bytes]) -> usize {
@@ -84,8 +94,11 @@ impl Dialect {
         }
     }
 
-    /// Appends the frame of a binary message.
+    /// Appends the frame of a binary message. The length of the data decides whether it is
+    /// compressed, also where it travels as base64: else [`frames_of`](Self::frames_of) would not
+    /// know, and frames that are shared would reach clients that have agreed on nothing.
     pub(crate) fn encode_binary_frame(self, data: &[u8], output: &mut Vec<u8>) {
+        let text_dialect = Self { deflate: self.deflate.filter(|it| it.wants(data.len())), ..self };
         match (self.protocol, self.is_base64) {
             (Protocol::V4, false) => {
                 let message = switchboard_ws::Message::Binary(data);
@@ -96,7 +109,7 @@ impl Dialect {
             (Protocol::V4, true) => {
                 let mut text = Vec::new();
                 message(data).encode_text(&mut text);
-                self.encode_text_frame(&text, output);
+                text_dialect.encode_text_frame(&text, output);
             }
             (Protocol::V3, false) if self.deflate.is_some_and(|it| it.wants(data.len())) => {
                 let data = [&[v3::MESSAGE], data].concat();
@@ -113,7 +126,7 @@ impl Dialect {
             (Protocol::V3, true) => {
                 let mut text = Vec::new();
                 v3::encode_message_text(&message(data), &mut text);
-                self.encode_text_frame(&text, output);
+                text_dialect.encode_text_frame(&text, output);
             }
         }
     }

@@ -26,6 +26,7 @@ use crate::state::StateMap;
 use crate::sync::{read, write};
 
 pub(crate) mod dynamic;
+pub(crate) mod parent_broadcast;
 mod registry;
 
 use dynamic::Child;
@@ -375,6 +376,7 @@ impl NamespaceInner {
     pub(crate) fn clear(&self) {
         self.registries().for_each(Registry::clear);
         self.server_side.clear();
+        self.rooms.listeners().clear();
     }
 
     pub(crate) fn child(&self) -> Option<&Child> {

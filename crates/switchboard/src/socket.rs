@@ -81,11 +81,7 @@ impl Socket {
     /// from the id of their session: `socket.id` is that id in the namespace `/`, and `/chat#id` in
     /// `/chat`. Where a room or a socket is named by its id, both forms are understood.
     pub fn displayed_id(&self) -> Cow<'_, str> {
-        if self.0.session.dialect.is_v3() && self.namespace() != "/" {
-            Cow::Owned(format!("{}#{}", self.namespace(), self.0.id))
-        } else {
-            Cow::Borrowed(self.0.id.as_str())
-        }
+        self.0.session.dialect.displayed_id(self.namespace(), &self.0.id)
     }
 
     /// Whether both are the same socket.

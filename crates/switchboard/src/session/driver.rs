@@ -33,7 +33,8 @@ pub(crate) struct Driver {
     pub(super) slots: Vec<Slot>,
     /// Of a server without Socket.IO, whose messages go here.
     pub(super) raw: Option<Box<Raw>>,
-    /// Namespaces that the server has put the client out of, as long as it has not come back.
+    /// Namespaces that the server has put the client out of, as long as it has not come back. The
+    /// latest [`PUT_OUT_MAX`].
     pub(super) put_out: Vec<Box<str>>,
     /// By when the client must be connected to some namespace.
     pub(super) connect_by: Option<Instant>,
@@ -150,6 +151,13 @@ impl Driver {
             Command::Disconnected(socket) => {
                 self.put_out(&socket);
                 Ok(())
+            }
+            Command::TakenOver(socket, heir) => {
+                let end = End::taken_over();
+                if let Some(slot) = self.slots.iter_mut().find(|it| it.socket.is(&socket)) {
+                    slot.end_for(heir, end.farewell());
+                }
+                Err(end)
             }
             Command::Close(reason) => {
                 if reason == DisconnectReason::ForcedServerClose {
@@ -274,7 +282,7 @@ impl Driver {
                     return true;
                 }
                 self.answer_poll(now);
-                if let Err(end) = self.watch_poll(cx) {
+                if let Err(end) = self.watch_requests(cx) {
                     self.end(end, now);
                     return true;
                 }
@@ -371,7 +379,7 @@ impl Future for Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         // Also when the runtime drops the task early: nobody may find a dead session.
-        self.session.engine.sessions.remove(self.session.sid);
+        self.session.engine.sessions.remove(&self.session);
         for slot in &mut self.slots {
             slot.end(DisconnectReason::TransportClose.into());
             slot.abandon();

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use switchboard_sio::Payload;
+use tokio::sync::oneshot;
 use tracing::error;
 
 use super::occasion::{self, Turn};
@@ -37,6 +38,8 @@ pub(crate) struct Slot {
     queue_bytes: usize,
     /// Keeps a dynamic namespace in being.
     stay: Option<Box<Stay>>,
+    /// Waits, for its drop, until nothing runs beside any more.
+    heir: Option<oneshot::Sender<()>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -53,6 +56,8 @@ enum Running {
     /// Whether there is such a namespace.
     Ask(HandlerFuture<Asked>, Box<str>),
     Check(HandlerFuture<Result<(), ConnectError>>, Box<str>),
+    /// The client's connection before must end.
+    TakeOver(HandlerFuture<()>, Box<str>),
     Handler(HandlerFuture<()>),
     /// A concurrent handler has its hands full, and this is one event more.
     Crowded(Waiting, Concurrency),
@@ -108,6 +113,7 @@ impl Slot {
             queue: VecDeque::new(),
             queue_bytes: 0,
             stay: None,
+            heir: None,
         }
     }
 
@@ -195,10 +201,20 @@ impl Slot {
         occasion::handlers(&self.socket, occasion)
     }
 
+    /// Ends the socket, and drops `heir` when its disconnect handlers have returned.
+    pub(crate) fn end_for(&mut self, heir: oneshot::Sender<()>, farewell: Farewell) {
+        self.heir = Some(heir);
+        self.end(farewell);
+        if self.beside.is_empty() {
+            self.heir = None;
+        }
+    }
+
     /// Drops everything that still runs or waits.
     pub(crate) fn abandon(&mut self) {
         drop_caught(self.running.take());
         self.beside.drain(..).for_each(drop_caught);
+        self.heir = None;
         self.queue = VecDeque::new();
         self.queue_bytes = 0;
     }
@@ -255,6 +271,15 @@ impl Slot {
                         Err(refusal) => self.refuse(&refusal),
                     }
                 }
+                Some(Running::TakeOver(cut, auth)) => {
+                    if poll_caught(cut, cx)?.is_pending() {
+                        return Ok(());
+                    }
+                    let auth = std::mem::take(auth);
+                    self.running = None;
+                    self.replace(self.socket.take_over(&auth));
+                    self.check(&auth);
+                }
             }
         }
     }
@@ -271,11 +296,13 @@ impl Slot {
     }
 
     fn accept(&mut self, auth: &str) {
+        if let Some(cut) = self.socket.cut_rival() {
+            self.running = Some(Running::TakeOver(cut, auth.into()));
+            return;
+        }
         if !self.socket.attach() {
             // It cannot have its state back, so it begins anew, with another id.
-            let anew = self.socket.begin_anew(auth);
-            drop_caught(self.socket.clear());
-            self.socket = anew;
+            self.replace(self.socket.begin_anew(auth));
             self.check(auth);
             return;
         }
@@ -285,6 +312,12 @@ impl Slot {
             let start = occasion::connection(handlers, self.socket.clone(), auth.to_owned());
             self.running = Some(Running::Handler(Box::pin(start)));
         }
+    }
+
+    /// Goes on with another socket for the same client.
+    fn replace(&mut self, socket: Socket) {
+        let before = std::mem::replace(&mut self.socket, socket);
+        drop_caught(before.clear());
     }
 
     fn refuse(&mut self, refusal: &ConnectError) {
@@ -316,6 +349,7 @@ impl Slot {
         });
         if self.beside.is_empty() {
             self.beside = Vec::new();
+            self.heir = None;
         }
         polled
     }

@@ -494,7 +494,7 @@ async fn concurrent_handlers_of_several_events_do_not_wait_for_each_other() {
         ack.send(()).unwrap();
     };
     io.on("slow", concurrent(8, slow));
-    io.on("quick", concurrent(2, async |ack: Ack| ack.send(&"quick").unwrap()));
+    io.on("quick", concurrent(2, async |ack: Ack| ack.send("quick").unwrap()));
     let server = start(&io).await;
     let (mut client, _) = Client::connect(&server).await;
     client.send_all([r#"421["slow"]"#, r#"422["slow"]"#, r#"423["quick"]"#]).await;

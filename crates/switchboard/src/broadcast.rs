@@ -187,9 +187,9 @@ impl Broadcast {
             let (target, request) = (&self.target, replies.request());
             node.publish(&self.message(Body::Fetch { target, request }));
             let missing = replies.collect(|heard| {
-                let Heard::Sockets(server, sockets) = heard else { return None };
+                let Heard::Sockets(_, sockets) = heard else { return false };
                 snapshots.extend(sockets);
-                Some(server)
+                true
             });
             match missing.await {
                 0 => (),

@@ -226,6 +226,8 @@ pub(crate) struct Gathering {
     sleep: Option<Pin<Box<Sleep>>>,
     asked_at: tokio::time::Instant,
     is_late: bool,
+    /// Those who have not answered in time.
+    late: Vec<Id>,
 }
 
 /// Somebody who owes an answer.
@@ -319,6 +321,7 @@ impl Gathering {
             sleep: None,
             asked_at: tokio::time::Instant::now(),
             is_late: false,
+            late: Vec::new(),
         };
         (gathering, answers)
     }
@@ -389,11 +392,18 @@ impl Gathering {
 
     /// One of those who have not answered in time.
     fn next_late(&mut self) -> Option<(Id, Result<Payload<'static>, AckError>)> {
-        let id = self.pending.keys().next().copied()?;
-        if let Some(Asked::Here(socket)) = self.pending.remove(&id) {
-            socket.forget_ack(self.ack);
+        loop {
+            if self.late.is_empty() {
+                // All at once: to find the next one takes the longer the more have gone before it.
+                self.late.extend(self.pending.keys());
+            }
+            let id = self.late.pop()?;
+            let Some(asked) = self.pending.remove(&id) else { continue };
+            if let Asked::Here(socket) = asked {
+                socket.forget_ack(self.ack);
+            }
+            return Some((id, Err(AckError::Timeout)));
         }
-        Some((id, Err(AckError::Timeout)))
     }
 
     fn poll_sleep(&mut self, cx: &mut Context<'_>) -> Poll<()> {

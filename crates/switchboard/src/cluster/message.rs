@@ -80,6 +80,19 @@ pub(crate) enum Heard {
     Lost(Id),
 }
 
+impl Heard {
+    /// The server that says it or is gone; of an ack, the socket.
+    pub(super) fn from(&self) -> Id {
+        match self {
+            Self::Acked(id, _)
+            | Self::Asked(id, _)
+            | Self::Sockets(id, _)
+            | Self::ServerSide(id, _)
+            | Self::Lost(id) => *id,
+        }
+    }
+}
+
 /// An event as servers hand it on: its name and arguments, in no client's encoding.
 pub(crate) fn event(name: &str, args: impl Args) -> Result<Payload<'static>, EncodeError> {
     Payload::of_event(name, args)

@@ -32,17 +32,20 @@ impl Replies {
         self.request.id
     }
 
-    /// Gives every answer to `take`, which says whose it was. Ends when all have answered, when
-    /// the others are gone, or in time; then says how many are missing.
-    pub(crate) async fn collect(mut self, mut take: impl FnMut(Heard) -> Option<Id>) -> usize {
+    /// Gives the first answer of every server to `take`, which says whether it is one to this
+    /// question. Ends when all have answered, when the others are gone, or in time; then says how
+    /// many are missing.
+    pub(crate) async fn collect(mut self, mut take: impl FnMut(Heard) -> bool) -> usize {
         let deadline = self.asked_at + REQUEST_TIMEOUT;
         while !self.waiting.is_empty() {
-            let server = match tokio::time::timeout_at(deadline, self.heard.recv()).await {
-                Ok(Some(Heard::Lost(server))) => Some(server),
-                Ok(Some(answer)) => take(answer),
-                Ok(None) | Err(_) => break,
+            let Ok(Some(heard)) = tokio::time::timeout_at(deadline, self.heard.recv()).await else {
+                break;
             };
-            self.waiting.retain(|it| Some(*it) != server);
+            let server = heard.from();
+            let Some(at) = self.waiting.iter().position(|it| *it == server) else { continue };
+            if matches!(heard, Heard::Lost(_)) || take(heard) {
+                self.waiting.swap_remove(at);
+            }
         }
         self.waiting.len()
     }

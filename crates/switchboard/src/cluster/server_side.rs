@@ -135,12 +135,12 @@ impl<T: DeserializeOwned> ServerSideAck<T> {
         let (mut answers, mut unreadable) = (Vec::new(), 0);
         let Some(replies) = replies else { return Ok(answers) };
         let silent = replies.collect(|heard| {
-            let Heard::ServerSide(server, payload) = heard else { return None };
+            let Heard::ServerSide(_, payload) = heard else { return false };
             match payload.arg() {
                 Ok(answer) => answers.push(answer),
                 Err(_other_type) => unreadable += 1,
             }
-            Some(server)
+            true
         });
         let servers_missing = silent.await + unreadable;
         if servers_missing == 0 {

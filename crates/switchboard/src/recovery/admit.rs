@@ -74,6 +74,11 @@ impl Track {
         self.is_recovered.load(Ordering::Acquire)
     }
 
+    /// Whether the client wants something back, and it is not decided yet.
+    pub(super) fn is_undecided(&self) -> bool {
+        self.is_claiming() && !self.is_recovered()
+    }
+
     /// Whether the client wants something back that it may still get.
     pub(crate) fn is_claiming(&self) -> bool {
         self.claim.is_some() || self.rival.is_some()
@@ -173,7 +178,8 @@ pub(super) struct Fingerprints([RandomState; 2]);
 impl Fingerprints {
     /// Of a JSON text; neither blanks nor the order of fields count.
     pub(super) fn of(&self, json: &str) -> Fingerprint {
-        let value = serde_json::from_str::<Value>(json).unwrap_or(Value::Null);
+        // What cannot be read as a value, such as a lone surrogate, must be the same text.
+        let value = serde_json::from_str::<Value>(json).map_err(|_unreadable| json);
         Fingerprint(self.0.each_ref().map(|key| key.hash_one(&value)))
     }
 }
@@ -200,5 +206,8 @@ mod tests {
         let one = prints.of(r#"{"a":1,"b":[2,{"c":3,"d":4}]}"#);
         assert_eq!(one, prints.of(r#" {"b": [2, {"d":4, "c":3}], "a": 1}"#));
         assert_ne!(one, prints.of(r#"{"a":1,"b":[2,{"c":3,"d":5}]}"#));
+        let unreadable = |user| prints.of(&format!(r#"{{"user":"{user}","x":"\ud800"}}"#));
+        assert_eq!(unreadable("a"), unreadable("a"));
+        assert_ne!(unreadable("a"), unreadable("b"));
     }
 }

@@ -192,6 +192,10 @@ impl Log {
         socket: &Socket,
         track: &Track,
     ) -> bool {
+        if track.is_undecided() {
+            // The state and its place belong to another socket so far.
+            return false;
+        }
         self.in_order(|inner| {
             let is_live = |it: &Track| it.is_live.load(Ordering::Relaxed);
             let successor = if is_live(track) { None } else { socket.successor() };

@@ -5,6 +5,7 @@
 //! connection's task; most end at their first poll, so that an event that finds its socket idle is
 //! never copied.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -165,7 +166,7 @@ impl Slot {
             Phase::Gone => (),
             // Never connected: nobody is told, and the check is of no use any more.
             Phase::Checking => {
-                self.running = None;
+                drop_caught(self.running.take());
                 self.socket.detach(None);
             }
             Phase::Live => {
@@ -211,8 +212,8 @@ impl Slot {
 
     /// Drops everything that still runs or waits.
     pub(crate) fn abandon(&mut self) {
-        self.running = None;
-        self.beside = Vec::new();
+        drop_caught(self.running.take());
+        self.beside.drain(..).for_each(drop_caught);
         self.heir = None;
         self.queue = VecDeque::new();
         self.queue_bytes = 0;
@@ -276,7 +277,7 @@ impl Slot {
                     }
                     let auth = std::mem::take(auth);
                     self.running = None;
-                    self.socket = self.socket.take_over(&auth);
+                    self.replace(self.socket.take_over(&auth));
                     self.check(&auth);
                 }
             }
@@ -301,7 +302,7 @@ impl Slot {
         }
         if !self.socket.attach() {
             // It cannot have its state back, so it begins anew, with another id.
-            self.socket = self.socket.begin_anew(auth);
+            self.replace(self.socket.begin_anew(auth));
             self.check(auth);
             return;
         }
@@ -311,6 +312,12 @@ impl Slot {
             let start = occasion::connection(handlers, self.socket.clone(), auth.to_owned());
             self.running = Some(Running::Handler(Box::pin(start)));
         }
+    }
+
+    /// Goes on with another socket for the same client.
+    fn replace(&mut self, socket: Socket) {
+        let before = std::mem::replace(&mut self.socket, socket);
+        drop_caught(before.clear());
     }
 
     fn refuse(&mut self, refusal: &ConnectError) {
@@ -405,14 +412,12 @@ impl Slot {
             Claim::Spent => return Ok(()),
         }
         let context = occasion::event_context(&self.socket, &name, id, &payload);
-        // Extractors may be the application's code.
-        let started = catch_unwind(AssertUnwindSafe(|| (handler.call)(&context)));
-        match started.map_err(|_panic| Panicked)? {
+        // Extractors may be the application's code, and so may the parser that writes an answer.
+        let start =
+            || (handler.call)(&context).map_err(|rejection| occasion::reject(&context, &rejection));
+        match catch_unwind(AssertUnwindSafe(start)).map_err(panicked)? {
             Ok(handler) => self.begin(handler, concurrency, cx),
-            Err(rejection) => {
-                occasion::reject(&context, &rejection);
-                Ok(())
-            }
+            Err(()) => Ok(()),
         }
     }
 }
@@ -420,7 +425,7 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         // However it ends: what a socket keeps may hold the socket.
-        self.socket.clear();
+        drop_caught(self.socket.clear());
     }
 }
 
@@ -466,11 +471,21 @@ fn poll_caught<Out>(
     cx: &mut TaskContext<'_>,
 ) -> Result<Poll<Out>, Panicked> {
     let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
-    polled.map_err(|_panic| {
-        // The panic hook has printed where; this line says what it costs.
-        error!("a handler panicked; its connection is closed");
-        Panicked
-    })
+    polled.map_err(panicked)
+}
+
+fn panicked(_panic: Box<dyn Any + Send>) -> Panicked {
+    // The panic hook has printed where; this line says what it costs.
+    error!("a handler panicked; its connection is closed");
+    Panicked
+}
+
+/// Drops what the application may have made: a panic in there must not end the task, which has
+/// other sockets to end.
+fn drop_caught<T>(value: T) {
+    if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
+        error!("something that a handler kept panicked when it was dropped");
+    }
 }
 
 fn payload_len(payload: &Payload<'_>) -> usize {

@@ -83,8 +83,9 @@ impl Socket {
         }
     }
 
-    /// Drops handlers and values, once the last of its handlers has run.
-    pub(crate) fn clear(&self) {
+    /// Takes handlers and values out, to be dropped, once the last of its handlers has run.
+    #[must_use = "drop it where a panic of the application does no harm"]
+    pub(crate) fn clear(&self) -> impl Sized + use<> {
         let own = {
             let mut own = lock(&self.0.own);
             self.0.is_over.store(true, Ordering::Relaxed);
@@ -94,7 +95,7 @@ impl Socket {
         if let Some(count) = listeners.map(|it| it.watchers_count()).filter(|it| *it != 0) {
             self.watch_less(count);
         }
-        drop(own);
+        own
     }
 
     /// Changes the handlers. What the change gives back is dropped without the lock.

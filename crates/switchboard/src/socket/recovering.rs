@@ -97,7 +97,6 @@ impl Socket {
 
     fn replaced(&self, auth: &str, id: Option<Id>, track: Option<Box<Track>>) -> Self {
         self.detach(None);
-        self.clear();
         let (namespace, session) = (Arc::clone(&self.0.namespace), Arc::clone(&self.0.session));
         Self::new(namespace, session, auth, id, track)
     }

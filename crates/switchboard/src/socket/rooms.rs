@@ -150,11 +150,17 @@ impl Socket {
 
     /// Leaves every room for good. Gives what is to be told then.
     pub(super) fn leave_all(&self) -> RoomEvents<'_> {
-        let memberships = lock(&self.0.rooms).take().unwrap_or_default();
-        if !memberships.is_empty() {
-            let left = memberships.iter().map(|it| Arc::clone(it.room_name())).collect();
-            self.with_own(&mut Own::default(), |own| own.left = left);
-        }
+        let memberships = {
+            let mut rooms = lock(&self.0.rooms);
+            let memberships = rooms.take().unwrap_or_default();
+            if !memberships.is_empty() {
+                // Under the lock: another thread that ends the socket goes on to its handlers,
+                // which ask for these.
+                let left = memberships.iter().map(|it| Arc::clone(it.room_name())).collect();
+                self.with_own(&mut Own::default(), |own| own.left = left);
+            }
+            memberships
+        };
         let all = self.0.namespace.rooms();
         let mut events = RoomEvents::begin(all, self.id());
         for membership in &memberships {

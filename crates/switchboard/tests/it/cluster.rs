@@ -1,5 +1,6 @@
 //! Several servers that act as one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use switchboard::cluster::{Local, ServerSide, ServerSideAckError};
@@ -291,4 +292,35 @@ async fn servers_of_several_runtimes_act_as_one_until_a_runtime_ends() {
     assert_eq!(missing.as_str(), id);
     within(tokio::task::spawn_blocking(|| thread.join())).await.unwrap().unwrap();
     assert_eq!(here.server_count(), 1);
+}
+
+#[tokio::test]
+async fn only_the_first_answer_of_a_server_counts() {
+    let cluster = Local::new();
+    let [a, b, c] = [(); 3].map(|()| Server::builder().cluster(&cluster).build());
+    let (answered, mut answers) = tokio::sync::mpsc::unbounded_channel();
+    for n in [1, 2] {
+        let answered = answered.clone();
+        b.on_server_side("count", move |event: ServerSide| {
+            event.reply(&n).unwrap();
+            answered.send(()).unwrap();
+            async {}
+        });
+    }
+    let gate = Arc::new(tokio::sync::Notify::new());
+    let wait = Arc::clone(&gate);
+    c.on_server_side("count", move |event: ServerSide| {
+        let wait = Arc::clone(&wait);
+        async move {
+            wait.notified().await;
+            event.reply(&3).unwrap();
+        }
+    });
+    let asked = a.server_side_emit_with_ack::<u32>("count", ());
+    for _ in 0..2 {
+        within(answers.recv()).await.unwrap();
+    }
+    gate.notify_one();
+    let answers = within(asked.into_future()).await.unwrap();
+    assert!(matches!(answers[..], [1 | 2, 3]), "{answers:?}");
 }

@@ -177,15 +177,15 @@ async fn bad_packets_close_their_connection_with_the_right_code() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_was_put_out_may_come_back_at_once() {
-    let io = Server::builder().rooms_per_socket_max(5_000).build();
+    let io = Server::builder().rooms_per_socket_max(2_000).build();
     io.on("connection", async |socket: Socket| {
         // It takes a while to leave them all.
-        socket.join((0..5_000).map(|n| n.to_string()).collect::<Vec<_>>()).unwrap();
+        socket.join((0..2_000).map(|n| n.to_string()).collect::<Vec<_>>()).unwrap();
         socket.emit("joined", ()).unwrap();
     });
     let server = start(&io).await;
     let mut client = Client::open(&server).await;
-    for _ in 0..20 {
+    for _ in 0..10 {
         let id = client.join("40").await;
         assert_eq!(client.text().await, r#"42["joined"]"#);
         let socket = io.of("/").socket(&id).unwrap();
@@ -210,10 +210,11 @@ async fn a_socket_can_be_put_out_as_soon_as_it_can_be_found() {
         let mut seen = HashSet::new();
         while !stop.load(Ordering::Relaxed) {
             found.sockets().iter().filter(|it| seen.insert(it.id())).for_each(Socket::disconnect);
+            std::thread::yield_now();
         }
     });
     let mut client = Client::open(&server).await;
-    for _ in 0..1_000 {
+    for _ in 0..300 {
         client.join("40").await;
         assert_eq!(client.text().await, "41");
     }
@@ -239,4 +240,38 @@ async fn a_connection_remembers_a_limited_number_of_namespaces_that_it_was_put_o
     assert_eq!(client.text().await, r#"42["echo"]"#);
     client.send(r#"42/x0,["late"]"#).await;
     assert_eq!(client.close_code().await, Some(1002));
+}
+
+struct PanicsWhenDropped;
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            panic!("as the test demands");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_a_drop_leaves_the_other_sockets_their_end() {
+    let (io, mut reason) = reasons_server();
+    let begun = Arc::new(Notify::new());
+    let begin = Arc::clone(&begun);
+    io.of("/y").middleware(async move || {
+        let _guard = PanicsWhenDropped;
+        begin.notify_one();
+        std::future::pending().await
+    });
+    io.of("/z").on("connection", async |socket: Socket| socket.insert(PanicsWhenDropped));
+    io.on("echo", async |socket: Socket| socket.emit("echo", ()).unwrap());
+    let server = start(&io).await;
+    let (mut client, _) = Client::connect(&server).await;
+    client.join("40/z,").await;
+    client.send_all(["41/z,", r#"42["echo"]"#]).await;
+    assert_eq!(client.text().await, r#"42["echo"]"#);
+    client.send("40/y,").await;
+    within(begun.notified()).await;
+    drop(client);
+    assert_eq!(within(reason.recv()).await, Some("transport close"));
+    until(|| io.clients_count() == 0).await;
 }

@@ -349,6 +349,7 @@ async fn what_a_parser_cannot_say_is_an_error_of_the_emit() {
     io.of("/").on("say", async move |socket: Socket, Args((word,)): Args<(String,)>| {
         saw.send(socket.emit("said", &word)).unwrap();
     });
+    io.of("/").on("count", async |Data(_): Data<u64>| ());
     let server = start(&io).await;
     let mut client = join_words(&server).await;
     client.send(r#"4/ event - ["say","unsayable"]"#).await;
@@ -359,6 +360,10 @@ async fn what_a_parser_cannot_say_is_an_error_of_the_emit() {
     assert!(matches!(io.emit("connect", ()), Err(EncodeError::ReservedEventName)));
     // In a handler a panic ends its connection; elsewhere it is the caller's.
     client.send(r#"4/ event - ["say","panic"]"#).await;
+    assert_eq!(client.close_code().await, Some(1011));
+    // So does one in the answer to an argument that does not decode, which quotes it.
+    let mut client = join_words(&server).await;
+    client.send(r#"4/ event 7 ["count","panic"]"#).await;
     assert_eq!(client.close_code().await, Some(1011));
     until(|| io.clients_count() == 0).await;
 }

@@ -293,3 +293,19 @@ async fn middleware_can_be_skipped_as_in_the_official_server() {
     client.send("40{}").await;
     assert!(client.text().await.starts_with("44"));
 }
+
+#[tokio::test]
+async fn what_a_middleware_emits_to_a_client_that_comes_back_goes_nowhere() {
+    let io = recovering_server();
+    io.middleware(async |socket: Socket| {
+        socket.emit("early", ()).unwrap();
+        Ok(())
+    });
+    let server = start(&io).await;
+    let (client, _) = settled(&io, &server).await;
+    let gone = client.cut(&io).await;
+    io.emit("missed", ()).unwrap();
+    let (_client, replayed, is_recovered) = gone.back(&server).await;
+    assert!(is_recovered);
+    assert_eq!(replayed, [json!(["missed"])]);
+}

@@ -94,8 +94,11 @@ impl Dialect {
         }
     }
 
-    /// Appends the frame of a binary message.
+    /// Appends the frame of a binary message. The length of the data decides whether it is
+    /// compressed, also where it travels as base64: else [`frames_of`](Self::frames_of) would not
+    /// know, and frames that are shared would reach clients that have agreed on nothing.
     pub(crate) fn encode_binary_frame(self, data: &[u8], output: &mut Vec<u8>) {
+        let text_dialect = Self { deflate: self.deflate.filter(|it| it.wants(data.len())), ..self };
         match (self.protocol, self.is_base64) {
             (Protocol::V4, false) => {
                 let message = switchboard_ws::Message::Binary(data);
@@ -106,7 +109,7 @@ impl Dialect {
             (Protocol::V4, true) => {
                 let mut text = Vec::new();
                 message(data).encode_text(&mut text);
-                self.encode_text_frame(&text, output);
+                text_dialect.encode_text_frame(&text, output);
             }
             (Protocol::V3, false) if self.deflate.is_some_and(|it| it.wants(data.len())) => {
                 let data = [&[v3::MESSAGE], data].concat();
@@ -123,7 +126,7 @@ impl Dialect {
             (Protocol::V3, true) => {
                 let mut text = Vec::new();
                 v3::encode_message_text(&message(data), &mut text);
-                self.encode_text_frame(&text, output);
+                text_dialect.encode_text_frame(&text, output);
             }
         }
     }

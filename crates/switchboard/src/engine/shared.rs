@@ -1,6 +1,7 @@
 //! What all connections of a server share.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -93,16 +94,22 @@ impl Engine {
         self.namespaces.find(name)
     }
 
-    /// Starts the task of a session that begins with long-polling.
-    pub(crate) fn start_polling(&self, session: &Arc<Session>) {
-        self.admit(session);
-        tokio::spawn(Driver::polling(Arc::clone(session), Instant::now()));
+    /// Starts the task of a session that begins with long-polling. `false` if another session has
+    /// its id.
+    pub(crate) fn start_polling(&self, session: &Arc<Session>) -> bool {
+        let is_new = self.admit(session);
+        if is_new {
+            tokio::spawn(Driver::polling(Arc::clone(session), Instant::now()));
+        }
+        is_new
     }
 
-    /// Starts the task of a session that begins with a WebSocket.
+    /// Starts the task of a session that begins with a WebSocket, unless another session has its
+    /// id.
     pub(crate) fn start_websocket(&self, session: &Arc<Session>, link: Link) {
-        self.admit(session);
-        tokio::spawn(Driver::websocket(Arc::clone(session), link, Instant::now()));
+        if self.admit(session) {
+            tokio::spawn(Driver::websocket(Arc::clone(session), link, Instant::now()));
+        }
     }
 
     pub(crate) fn is_closing(&self) -> bool {
@@ -147,10 +154,14 @@ impl Engine {
         self.runtime.get().cloned().or_else(|| Handle::try_current().ok())
     }
 
-    fn admit(&self, session: &Arc<Session>) {
+    /// Lets others find a session. `false` if they would find another one by its id.
+    fn admit(&self, session: &Arc<Session>) -> bool {
         self.runtime.get_or_init(Handle::current);
         self.tasks.fetch_add(1, Ordering::SeqCst);
-        self.sessions.insert(session);
+        if !self.sessions.insert(session) {
+            self.dismiss();
+            return false;
+        }
         if session.dialect.is_v3() && self.config.raw.is_none() {
             // Refused only when the task is gone, and it has not begun.
             session.outbox.command(Command::Enter).ok();
@@ -160,6 +171,7 @@ impl Engine {
             // It slipped in while the others were being told.
             session.close(DisconnectReason::ServerShuttingDown);
         }
+        true
     }
 }
 
@@ -194,9 +206,11 @@ impl Sessions {
         self.shards.iter().map(|it| read(it).len()).sum()
     }
 
-    pub(crate) fn remove(&self, sid: Id) {
-        let mut shard = write(self.shard(sid));
-        let removed = shard.remove(&sid);
+    /// Forgets a session. One that has got its id since is another.
+    pub(crate) fn remove(&self, session: &Session) {
+        let mut shard = write(self.shard(session.sid));
+        let is_there = shard.get(&session.sid).is_some_and(|it| std::ptr::eq(&**it, session));
+        let removed = if is_there { shard.remove(&session.sid) } else { None };
         if shard.len() < shard.capacity() / 4 {
             shard.shrink_to_fit();
         }
@@ -204,8 +218,15 @@ impl Sessions {
         drop(removed);
     }
 
-    fn insert(&self, session: &Arc<Session>) {
-        write(self.shard(session.sid)).insert(session.sid, Arc::clone(session));
+    /// `false` if there is a session of that id already.
+    fn insert(&self, session: &Arc<Session>) -> bool {
+        match write(self.shard(session.sid)).entry(session.sid) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                place.insert(Arc::clone(session));
+                true
+            }
+        }
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Session>> {

@@ -135,7 +135,8 @@ impl Cors {
         self
     }
 
-    /// Lets the requests of pages carry cookies (`withCredentials` in clients). Default off.
+    /// Lets the requests of pages carry cookies (`withCredentials` in clients). Default off. Not
+    /// with [`any`](Self::any), which browsers do not accept then.
     pub fn credentials(mut self, credentials: bool) -> Self {
         self.credentials = credentials;
         self
@@ -202,7 +203,9 @@ impl Cors {
             // Nothing else means anything without the first header.
             return;
         }
-        if self.credentials {
+        // "The value of the `Access-Control-Allow-Origin` header must not be `*`" then (Fetch,
+        // section 3.3.5), so that browsers would refuse the answer.
+        if self.credentials && !self.origins.is_any() {
             let yes = HeaderValue::from_static("true");
             response.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, yes);
         }

@@ -6,6 +6,7 @@
 //! | `door.rs` | every request of ours: CORS, then a WebSocket or long-polling |
 //! | `check.rs` | the checks that all transports share, in the official order |
 //! | `polling.rs` | the requests of long-polling |
+//! | `body.rs` | their bodies, and how long those may take |
 //! | `request.rs` | the request as hooks see it |
 //! | `hooks.rs` | what the application may do at the door |
 //! | `options.rs` | the options, and the builder's methods for them |
@@ -23,6 +24,7 @@
 //! | `http2.rs` | the streams of an HTTP/2 connection and their limits |
 //! | `tls.rs` | TLS handshakes, and a configuration from files |
 
+mod body;
 mod bundles;
 mod check;
 mod compression;
@@ -48,7 +50,7 @@ pub(crate) mod upgrade;
 
 pub use bundles::ClientBundles;
 pub use compression::HttpCompression;
-pub use cookie::{Cookie, SameSite};
+pub use cookie::{Cookie, InvalidCookie, SameSite};
 pub use cors::Cors;
 pub use hooks::{ConnectionError, Refuse};
 pub use request::RequestInfo;

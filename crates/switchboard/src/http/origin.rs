@@ -7,9 +7,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::header::{HOST, ORIGIN};
+use http::header::{HOST, HeaderName, ORIGIN, REFERER};
 use http::uri::Authority;
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, HeaderValue, Uri};
 use regex::Regex;
 
 /// The origins whose pages may connect, besides the server's own.
@@ -103,7 +103,7 @@ impl Origins {
     pub(crate) fn judge(&self, uri: &Uri, headers: &HeaderMap) -> Verdict {
         let mut origins = headers.get_all(ORIGIN).iter();
         let (origin, more) = (origins.next(), origins.next());
-        let Some(origin) = origin else { return Verdict::Own };
+        let Some(origin) = origin else { return self.judge_unnamed(headers) };
         let Ok(origin) = origin.to_str() else { return Verdict::Refused };
         if more.is_some() {
             return Verdict::Refused;
@@ -113,13 +113,37 @@ impl Origins {
         let host = authority.or_else(|| headers.get(HOST).and_then(|it| it.to_str().ok()));
         if host.is_some_and(|host| is_same(origin, host)) {
             Verdict::Own
-        } else if self.all.is_some() || self.rules.iter().any(|it| it.allows(origin)) {
-            Verdict::Allowed
         } else {
-            Verdict::Refused
+            self.judge_foreign(origin)
         }
     }
+
+    /// Judges a request without `Origin`. Browsers leave it out where a page cannot read the
+    /// answer, as of a script; but with JSONP it can, and each such request opens a session. What
+    /// they do say is whose page it is (Fetch Metadata, section 2.3), and its origin in `Referer`.
+    fn judge_unnamed(&self, headers: &HeaderMap) -> Verdict {
+        let is_foreign = |it: &HeaderValue| it == "cross-site" || it == "same-site";
+        if !headers.get_all(SEC_FETCH_SITE).iter().any(is_foreign) {
+            return Verdict::Own;
+        }
+        let referer = headers.get(REFERER).and_then(|it| it.to_str().ok()).unwrap_or_default();
+        self.judge_foreign(origin_of(referer))
+    }
+
+    fn judge_foreign(&self, origin: &str) -> Verdict {
+        let is_allowed = || !origin.is_empty() && self.rules.iter().any(|it| it.allows(origin));
+        if self.all.is_some() || is_allowed() { Verdict::Allowed } else { Verdict::Refused }
+    }
 }
+
+/// The origin of a page at `url`; empty if that is no address of a page.
+fn origin_of(url: &str) -> &str {
+    let Some((scheme, rest)) = url.split_once("://") else { return "" };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    url.get(..scheme.len() + "://".len() + authority.len()).unwrap_or_default()
+}
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Whether `origin` names `host`. The scheme is left aside, because behind a proxy that ends TLS
 /// we cannot know it.
@@ -136,8 +160,6 @@ fn is_same(origin: &str, host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     #[test]

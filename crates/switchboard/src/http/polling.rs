@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use bytes::Buf;
 use http::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE, X_CONTENT_TYPE_OPTIONS};
 use http::{Method, StatusCode};
 use http_body::Body;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::oneshot;
 use tracing::debug;
 
+use super::body::{self, Unread};
 use super::check::{Wish, admit};
 use super::door::{new_session, open_packet};
 use super::origin::Verdict;
@@ -60,7 +59,10 @@ async fn open(engine: &Arc<Engine>, sid: Id, request: &RequestInfo) -> Answer {
     open_packet(&session, http.upgrades(), &mut body);
     let mut first = vec![Packet::Text(body.into())];
     first.extend(engine.config.initial_packet.as_ref().map(message_packet));
-    engine.start_polling(&session);
+    if !engine.start_polling(&session) {
+        // Two handshakes at once were given the same id by the application.
+        return Refusal::BadRequest.to_json();
+    }
     let mut answer = packets(&session, request, session.dialect.body(&first), true).await;
     if let Some(cookie) = http.cookie.as_ref().and_then(|it| it.header(sid)) {
         answer.headers_mut().append(SET_COOKIE, cookie);
@@ -138,15 +140,17 @@ where
         session.close(DisconnectReason::TransportError);
         return closing(Refusal::BadRequest.to_json());
     }
-    let body = match Limited::new(body, session.engine.config.max_payload).collect().await {
-        Ok(body) => {
-            let mut body = body.aggregate();
-            body.copy_to_bytes(body.remaining())
-        }
-        Err(error) if error.is::<LengthLimitError>() => {
+    let body = match body::read(body, session.engine.config.max_payload).await {
+        Ok(body) => body,
+        Err(Unread::TooLarge) => {
+            session.close(DisconnectReason::TransportError);
             return closing(status(StatusCode::PAYLOAD_TOO_LARGE));
         }
-        Err(error) => {
+        Err(Unread::TooSlow) => {
+            session.close(DisconnectReason::TransportError);
+            return closing(status(StatusCode::REQUEST_TIMEOUT));
+        }
+        Err(Unread::Broken(error)) => {
             debug!(%error, "a request body broke off");
             session.close(DisconnectReason::TransportError);
             return closing(Refusal::BadRequest.to_json());

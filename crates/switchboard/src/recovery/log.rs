@@ -32,6 +32,15 @@ pub(crate) enum Audience {
     Many(Target),
 }
 
+impl Audience {
+    /// About what the names of its rooms cost.
+    fn names_bytes(&self) -> usize {
+        let Self::Many(target) = self else { return 0 };
+        let names = target.rooms.iter().chain(&target.except);
+        names.map(|it| size_of_val(it) + it.len()).sum()
+    }
+}
+
 /// What a socket leaves behind besides its history.
 #[derive(Debug)]
 pub(crate) struct Cut {
@@ -165,7 +174,9 @@ impl Log {
                 }
                 (Some(_), None) => (),
                 (None, _) => {
-                    socket.session().outbox.push_shared(packet);
+                    if socket.is_connected() {
+                        socket.session().outbox.push_shared(packet);
+                    }
                 }
             });
         });
@@ -319,7 +330,7 @@ impl Log {
         let (place, at) = (inner.next(), Instant::now());
         let offset = self.offsets.write(place);
         let packet = Arc::new(encoding.with_offset(packet, offset.as_str()));
-        let bytes = 2 * packet.len() + KEPT_BYTES;
+        let bytes = 2 * packet.len() + audience.names_bytes() + KEPT_BYTES;
         inner.bytes += bytes;
         inner.packets.push_back(Kept { at, audience, packet: Arc::clone(&packet), bytes });
         self.purge(inner, at);

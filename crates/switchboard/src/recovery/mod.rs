@@ -129,7 +129,7 @@ impl Recovery {
 
     /// How many bytes of memory a namespace uses for events that it keeps. Default 8 MiB. An event
     /// counts twice, as text and as WebSocket frame, because both may have been made; recipients
-    /// share both.
+    /// share both. The names of the rooms that it was for count too.
     pub fn bytes_max(self, bytes: usize) -> Self {
         Self { bytes_max: bytes, ..self }
     }

@@ -14,7 +14,7 @@ use super::ending::{Closing, End};
 use super::link::Link;
 use super::polling::{Polling, PostBody};
 use super::raw::Raw;
-use super::slots::Slot;
+use super::slots::{self, Slot};
 use super::{Command, Session};
 use crate::DisconnectReason;
 use crate::engine::Closed;
@@ -34,7 +34,8 @@ pub(crate) struct Driver {
     pub(super) slots: Vec<Slot>,
     /// Of a server without Socket.IO, whose messages go here.
     pub(super) raw: Option<Box<Raw>>,
-    /// Namespaces that the server has put the client out of, as long as it has not come back.
+    /// Namespaces that the server has put the client out of, as long as it has not come back. The
+    /// latest [`PUT_OUT_MAX`].
     pub(super) put_out: Vec<Box<str>>,
     /// By when the client must be connected to some namespace.
     pub(super) connect_by: Option<Instant>,
@@ -165,13 +166,7 @@ impl Driver {
             Command::Close(reason) => {
                 if reason == DisconnectReason::ForcedServerClose {
                     // Told so, official clients do not come back by themselves.
-                    self.slots
-                        .iter()
-                        .filter(|it| it.is_live())
-                        .for_each(|it| it.socket.disconnect());
-                    for slot in &mut self.slots {
-                        slot.end(DisconnectReason::ServerNamespace.into());
-                    }
+                    self.slots.iter_mut().for_each(Slot::put_out);
                 }
                 Err(End::by_us(reason))
             }
@@ -183,12 +178,17 @@ impl Driver {
     }
 
     fn put_out(&mut self, socket: &Socket) {
-        if let Some(slot) = self.slots.iter_mut().find(|it| it.socket.is(socket)) {
-            slot.end(DisconnectReason::ServerNamespace.into());
+        let slot = self.slots.iter_mut().find(|it| it.socket.is(socket));
+        // The client may have left by itself meanwhile, and even come back with another socket.
+        let Some(slot) = slot.filter(|it| it.is_live()) else { return };
+        slot.put_out();
+        if self.put_out.iter().any(|it| **it == *socket.namespace()) {
+            return;
         }
-        if !self.put_out.iter().any(|it| **it == *socket.namespace()) {
-            self.put_out.push(socket.namespace().into());
+        if PUT_OUT_MAX <= self.put_out.len() {
+            self.put_out.remove(0);
         }
+        self.put_out.push(socket.namespace().into());
     }
 
     /// Runs the handlers, and forgets sockets that are done.
@@ -286,7 +286,7 @@ impl Driver {
                     return true;
                 }
                 self.answer_poll(now);
-                if let Err(end) = self.watch_poll(cx) {
+                if let Err(end) = self.watch_requests(cx) {
                     self.end(end, now);
                     return true;
                 }
@@ -368,7 +368,7 @@ impl Driver {
 
     /// Whether a socket has so much to do that reading should wait.
     pub(super) fn is_paused(&self) -> bool {
-        self.slots.iter().any(Slot::is_full)
+        slots::are_full(&self.slots)
             || self.raw.as_ref().is_some_and(|it| it.is_full())
             || self.meter.as_ref().is_some_and(|it| it.is_over())
     }
@@ -412,7 +412,7 @@ impl Future for Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         // Also when the runtime drops the task early: nobody may find a dead session.
-        self.session.engine.sessions.remove(self.session.sid);
+        self.session.engine.sessions.remove(&self.session);
         for slot in &mut self.slots {
             slot.end(DisconnectReason::TransportClose.into());
             slot.abandon();
@@ -428,6 +428,9 @@ impl Drop for Driver {
 
 /// How long a congested client may take nothing.
 const STALL: Duration = Duration::from_secs(5);
+/// Namespaces of which we remember that the client was put out. What comes for an older one did not
+/// cross our packet on its way.
+const PUT_OUT_MAX: usize = 100;
 
 #[cfg(test)]
 mod tests {

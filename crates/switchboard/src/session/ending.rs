@@ -264,7 +264,14 @@ impl Closing {
 impl Driver {
     /// Ends the connection: its sockets leave at once, what is queued is still delivered.
     pub(super) fn end(&mut self, end: End, now: Instant) {
-        if matches!(self.transport, TransportState::Closing(_) | TransportState::Gone(_)) {
+        if let TransportState::Closing(closing) = &mut self.transport {
+            let is_polling = matches!(closing.way, Way::Polling(_));
+            if is_polling && end.reason == DisconnectReason::ServerShuttingDown {
+                closing.until = closing.until.min(now + poll_wait(end.reason));
+            }
+            return;
+        }
+        if let TransportState::Gone(_) = self.transport {
             return;
         }
         for slot in &mut self.slots {
@@ -301,7 +308,7 @@ impl Driver {
     /// Nothing arrives or leaves any more.
     pub(super) fn gone(&mut self, now: Instant) {
         self.session.outbox.close();
-        self.session.engine.sessions.remove(self.session.sid);
+        self.session.engine.sessions.remove(&self.session);
         self.transport = TransportState::Gone(now + HANDLERS_WAIT);
         // This turn may have looked at the slots already.
         self.session.outbox.wake();
@@ -309,7 +316,7 @@ impl Driver {
 
     fn close_link(&mut self, mut link: Link, end: End, now: Instant) -> Option<Way> {
         // A new session would be needed for any further request.
-        self.session.engine.sessions.remove(self.session.sid);
+        self.session.engine.sessions.remove(&self.session);
         let is_stuck = !link.writing().is_empty();
         if !end.deliver && (end.code.is_none() || is_stuck) {
             return None;

@@ -30,6 +30,8 @@ pub(super) struct Polling {
     post: Option<oneshot::Sender<Reply>>,
     /// A POST was answered in this turn.
     was_posted: bool,
+    /// A poll was given up with its answer on the way: packets are lost.
+    has_lost: bool,
 }
 
 impl Polling {
@@ -95,10 +97,15 @@ impl Driver {
         now: Instant,
         cx: &mut Context<'_>,
     ) -> Result<(), End> {
-        let TransportState::Polling(_) = &self.transport else {
+        let TransportState::Polling(polling) = &self.transport else {
             reply.send(Reply::Refused).ok();
             return Ok(());
         };
+        if polling.post.is_some() {
+            // There is no room, and the POST that waits for some was given up for this one.
+            reply.send(Reply::Refused).ok();
+            return Err(End::broken());
+        }
         let received = self.receive_body(body, now, cx);
         let is_paused = self.is_paused();
         if let TransportState::Polling(polling) = &mut self.transport {
@@ -175,7 +182,8 @@ impl Driver {
         if !is_paused {
             polling.release_post();
         }
-        if polling.poll.is_none() || !self.session.outbox.has_packets() {
+        let is_waiting = polling.poll.as_ref().is_some_and(|it| !it.is_closed());
+        if !is_waiting || !self.session.outbox.has_packets() {
             return;
         }
         let outbox = &self.session.outbox;
@@ -184,8 +192,7 @@ impl Driver {
         let body = self.session.dialect.body(&packets);
         let reply = if wants_compression { Reply::Body(body) } else { Reply::Plain(body) };
         if let Some(poll) = polling.poll.take() {
-            // As in `answer`.
-            poll.send(reply).ok();
+            polling.has_lost |= poll.send(reply).is_err();
         }
         self.watch_progress(true, None, now);
     }
@@ -199,16 +206,17 @@ impl Driver {
         }
     }
 
-    /// Notices that the client has given its poll up.
-    pub(super) fn watch_poll(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
-        if let TransportState::Polling(polling) = &mut self.transport
-            && let Some(poll) = &mut polling.poll
-            && poll.poll_closed(cx).is_ready()
-        {
-            polling.poll = None;
-            return Err(End::broken());
+    /// Notices that the client has given up a request that waits.
+    pub(super) fn watch_requests(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        let TransportState::Polling(polling) = &mut self.transport else { return Ok(()) };
+        let mut is_given_up = std::mem::take(&mut polling.has_lost);
+        for waiting in [&mut polling.poll, &mut polling.post] {
+            if waiting.as_mut().is_some_and(|it| it.poll_closed(cx).is_ready()) {
+                *waiting = None;
+                is_given_up = true;
+            }
         }
-        Ok(())
+        if is_given_up { Err(End::broken()) } else { Ok(()) }
     }
 
     /// A WebSocket with our sid wants to take over.
@@ -247,6 +255,11 @@ impl Driver {
     pub(super) fn take_over(&mut self, now: Instant) {
         let Some(link) = self.candidate.take() else { return };
         self.answer_noop(now);
+        if let TransportState::Polling(polling) = &self.transport
+            && polling.has_lost
+        {
+            return self.end(End::broken(), now);
+        }
         self.session.upgraded();
         self.session.outbox.upgrade(link.is_base64, link.deflate);
         let old = std::mem::replace(&mut self.transport, TransportState::WebSocket(*link));
@@ -258,7 +271,7 @@ impl Driver {
 
 fn answer(waiting: &mut Option<oneshot::Sender<Reply>>, body: PollBody) {
     if let Some(waiting) = waiting.take() {
-        // A client that hung up meanwhile is noticed by `watch_poll` or by silence.
+        // A client that hung up meanwhile is noticed by `watch_requests` or by silence.
         waiting.send(Reply::Body(body)).ok();
     }
 }

@@ -125,3 +125,22 @@ async fn nobody_compresses_who_has_not_agreed() {
     let answer = ask_websocket(&on, "", &narrow).await;
     assert_eq!((answer.status, answer.header("sec-websocket-extensions")), (101, None));
 }
+
+/// Their bytes are longer as text, and may only then be worth compressing.
+#[tokio::test]
+async fn those_who_read_no_bytes_get_frames_that_they_can_read() {
+    let io = echo();
+    let server = start(&io).await;
+    let mut packed = Client::upgrade_deflating(&server, "&b64=1", Deflate::default()).await;
+    packed.text().await;
+    packed.join("40").await;
+    let mut plain = Client::upgrade(&server, "&b64=1").await;
+    plain.text().await;
+    plain.join("40").await;
+    io.emit("bytes", &Binary::from(vec![7; 1_000])).unwrap();
+    for client in [&mut packed, &mut plain] {
+        assert!(client.text().await.starts_with(r#"451-["bytes","#));
+        let bytes = client.text().await;
+        assert_eq!((bytes.len(), &bytes[..5]), (1 + 1_336, "bBwcH"));
+    }
+}

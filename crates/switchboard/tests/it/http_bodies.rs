@@ -1,11 +1,17 @@
 //! The HTTP side: compressed answers, and the client's files.
 
+use std::convert::Infallible;
 use std::io::Read;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use flate2::read::{GzDecoder, ZlibDecoder};
+use http_body::{Body, Frame};
 use switchboard::{ClientBundles, Cors, HttpCompression, Server, ServerBuilder, Socket};
+use tower_service::Service;
 
-use crate::client::{Running, field, request, start};
+use crate::client::{Running, field, request, start, until, within};
 use crate::http_client::{Answer, OPEN, ask};
 
 /// The answer to a poll that finds one event of `len` bytes.
@@ -187,4 +193,37 @@ async fn the_clients_files_can_be_switched_off_and_read_from_a_directory() {
     assert_eq!(ask(&server, line, &[]).await.text(), unknown);
     let server = start(&Server::builder().build()).await;
     assert_eq!(ask(&server, line, &[]).await.status, 404);
+}
+
+/// Some of a body, and then nothing more.
+struct Stuck(Option<Bytes>);
+
+impl Body for Stuck {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.take().map_or(Poll::Pending, |it| Poll::Ready(Some(Ok(Frame::data(it)))))
+    }
+}
+
+/// The clock leaps ahead whenever everybody waits.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_comes_too_slowly_is_given_up() {
+    let io = Server::builder().build();
+    let server = start(&io).await;
+    let sid = field(ask(&server, OPEN, &[]).await.text(), "sid");
+    let target = format!("http://a/socket.io/?EIO=4&transport=polling&sid={sid}");
+    let part = Bytes::from(vec![b'4'; 10_000]);
+    let request = http::Request::post(target).body(Stuck(Some(part))).unwrap();
+    let began = tokio::time::Instant::now();
+    let answer = within(io.service().call(request)).await.unwrap();
+    assert_eq!(answer.status(), 408);
+    assert_eq!(answer.headers()["connection"], "close");
+    let took = began.elapsed();
+    assert!((15..17).contains(&took.as_secs()), "5 s, and 1 s for each kilobyte: {took:?}");
+    until(|| io.clients_count() == 0).await;
 }

@@ -4,9 +4,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{HeaderValue, Method, StatusCode, header};
-use switchboard::{Cookie, Cors, Refuse, RequestInfo, SameSite, Server, ServerBuilder, Transport};
+use switchboard::{
+    Cookie, Cors, Refuse, RequestInfo, SameSite, Server, ServerBuilder, Socket, Transport,
+};
+use tokio::sync::Notify;
 
-use crate::client::{Client, Running, field, request, start};
+use crate::client::{Client, Running, field, request, start, until, within};
 use crate::http_client::{OPEN, ask, ask_websocket};
 
 async fn serve(builder: ServerBuilder) -> Running {
@@ -241,7 +244,7 @@ async fn the_cookie_comes_with_the_first_answer_of_polling_only() {
     let poll = ask(&server, &format!("{OPEN}&sid={sid}"), &[]).await;
     assert_eq!((poll.status, poll.header("set-cookie")), (200, None));
     assert_eq!(ask_websocket(&server, "", &[]).await.header("set-cookie"), None);
-    let named = Cookie::new().name("node").http_only(false).same_site(SameSite::Strict);
+    let named = Cookie::new().name("node").unwrap().http_only(false).same_site(SameSite::Strict);
     let server = serve(Server::builder().cookie(named)).await;
     let answer = ask(&server, OPEN, &[]).await;
     let expected = format!("node={}; Path=/; SameSite=Strict", field(answer.text(), "sid"));
@@ -338,4 +341,66 @@ async fn the_slash_at_the_end_of_the_path_is_an_option() {
     }
     let server = serve(Server::builder().path("/")).await;
     assert_eq!(ask(&server, "GET /?EIO=4&transport=polling", &[]).await.status, 200);
+}
+
+#[tokio::test]
+async fn one_name_is_never_that_of_two_sessions() {
+    let io = Server::builder().generate_id(|_| "AAAAAAAAAAAAAAAAAA-_".to_owned()).build();
+    let server = start(&io).await;
+    // Both are asked for before either is there.
+    let both = tokio::join!(ask_websocket(&server, "", &[]), ask_websocket(&server, "", &[]));
+    assert!(both.0.status == 101 || both.1.status == 101);
+    until(|| io.clients_count() == 0).await;
+    let [gate, begun, ended] = [(); 3].map(|()| Arc::new(Notify::new()));
+    let shared = [Arc::clone(&gate), Arc::clone(&begun), Arc::clone(&ended)];
+    io.of("/").on("wait", async move |_: Socket| {
+        let [gate, begun, ended] = shared;
+        begun.notify_one();
+        gate.notified().await;
+        ended.notify_one();
+    });
+    let (mut first, _) = Client::connect(&server).await;
+    first.send(r#"42["wait"]"#).await;
+    within(begun.notified()).await;
+    drop(first);
+    until(|| io.clients_count() == 0).await;
+    // The name is free, though a handler of its last owner still runs.
+    let (mut second, _) = Client::connect(&server).await;
+    gate.notify_one();
+    within(ended.notified()).await;
+    assert_eq!(io.clients_count(), 1);
+    within(io.close()).await;
+    assert_eq!(second.close_code().await, Some(1012));
+}
+
+/// Browsers leave the origin out where a page cannot read the answer. It can: scripts call it.
+#[tokio::test]
+async fn pages_that_do_not_say_their_origin_are_known_by_what_they_say_instead() {
+    let jsonp = format!("{OPEN}&j=0");
+    let cross = "Sec-Fetch-Site: cross-site";
+    let same_site = "Sec-Fetch-Site: same-site";
+    let referer = "Referer: https://app.test/some/page";
+    let evil = "Referer: https://app.test.evil.test/";
+    let own = serve(Server::builder()).await;
+    for headers in [&[cross][..], &[same_site], &[cross, referer]] {
+        let answer = ask(&own, &jsonp, headers).await;
+        assert_eq!((answer.status, answer.text()), (403, &*json(4, "Forbidden")), "{headers:?}");
+    }
+    for headers in [&[][..], &["Sec-Fetch-Site: same-origin"], &["Sec-Fetch-Site: none"]] {
+        assert_eq!(ask(&own, &jsonp, headers).await.status, 200, "{headers:?}");
+    }
+    let some = serve(Server::builder().allow_origin("https://app.test")).await;
+    assert_eq!(ask(&some, &jsonp, &[cross, referer]).await.status, 200);
+    assert_eq!(ask(&some, &jsonp, &[cross, evil]).await.status, 403);
+    assert_eq!(ask(&some, &jsonp, &[cross]).await.status, 403);
+    let any = serve(Server::builder().allow_any_origin()).await;
+    assert_eq!(ask(&any, &jsonp, &[cross]).await.status, 200);
+}
+
+#[tokio::test]
+async fn credentials_are_for_origins_that_have_names() {
+    let server = serve(Server::builder().cors(Cors::any().credentials(true))).await;
+    let answer = ask(&server, OPEN, &["Origin: https://any.test"]).await;
+    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(answer.header("access-control-allow-credentials"), None);
 }

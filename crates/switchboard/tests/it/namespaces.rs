@@ -447,3 +447,23 @@ async fn a_server_that_has_been_closed_drops_its_handlers() {
         assert_eq!(Arc::strong_count(&held), 1);
     }
 }
+
+/// A late packet for a namespace that it was put out of is forgiven, but not for ever.
+#[tokio::test]
+async fn a_client_that_is_put_out_again_and_again_costs_no_more_memory_each_time() {
+    let io = Server::builder().build();
+    io.of_matching(pattern("^/game-[0-9]+$")).on("connection", async |socket: Socket| {
+        socket.disconnect();
+    });
+    let server = start(&io).await;
+    let mut client = Client::open(&server).await;
+    for n in 0..=100 {
+        client.send(&format!("40/game-{n},")).await;
+        assert!(client.text().await.starts_with(&format!("40/game-{n},")));
+        assert_eq!(client.text().await, format!("41/game-{n},"));
+    }
+    client.send_all([r#"42/game-100,["late"]"#, r#"42/game-1,["late"]"#, "40/none,"]).await;
+    assert_eq!(client.text().await, r#"44/none,{"message":"Invalid namespace"}"#);
+    client.send(r#"42/game-0,["late"]"#).await;
+    assert_eq!(client.close_code().await, Some(1002));
+}

@@ -1,9 +1,17 @@
 //! Long-polling: its rules, and the change to a WebSocket.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use http_body_util::Full;
 use switchboard::{Server, Socket};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
+use tower_service::Service;
 
 use crate::client::{Client, Running, field, request, start, until, within};
 
@@ -85,6 +93,18 @@ async fn a_server_that_stops_does_not_wait_for_a_poll_that_cannot_come() {
     tokio::time::timeout(std::time::Duration::from_secs(5), server.stop()).await.unwrap();
 }
 
+/// Its last packets would otherwise wait for half a minute, and the server with them.
+#[tokio::test]
+async fn a_server_that_stops_does_not_wait_for_a_client_that_was_put_out_before() {
+    let io = echo();
+    let server = start(&io).await;
+    open(&server).await;
+    let socket = io.sockets().pop().unwrap();
+    socket.close();
+    until(|| !socket.is_connected()).await;
+    within(io.close()).await;
+}
+
 #[tokio::test]
 async fn an_upgrade_loses_and_doubles_nothing() {
     let io = echo();
@@ -139,3 +159,66 @@ async fn only_one_upgrade_wins() {
         }
     }
 }
+
+/// A server whose only handler waits for the gate, and how its clients end.
+fn gated() -> (Server, Arc<Notify>, mpsc::UnboundedReceiver<&'static str>) {
+    let io = Server::builder().build();
+    let gate = Arc::new(Notify::new());
+    let wait = Arc::clone(&gate);
+    io.of("/").on("wait", async move |_: Socket| wait.notified().await);
+    let (reasons, reason) = mpsc::unbounded_channel();
+    io.of("/").on("disconnect", async move |why: switchboard::DisconnectReason| {
+        reasons.send(why.as_str()).unwrap();
+    });
+    (io, gate, reason)
+}
+
+/// Else a client could send more and more, and give up each request that we do not answer.
+#[tokio::test]
+async fn a_post_that_is_given_up_while_it_waits_for_room_ends_the_session() {
+    let (io, _gate, mut reason) = gated();
+    let server = start(&io).await;
+    let sid = open(&server).await;
+    let body = vec![r#"42["wait"]"#; 300].join("\x1e");
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let target = format!("/socket.io/?EIO=4&transport=polling&sid={sid}");
+    let post = format!(
+        "POST {target} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n{body}",
+        server.address,
+        body.len()
+    );
+    stream.write_all(post.as_bytes()).await.unwrap();
+    drop(stream);
+    assert_eq!(within(reason.recv()).await, Some("transport error"));
+    until(|| io.clients_count() == 0).await;
+}
+
+#[tokio::test]
+async fn what_waits_is_not_lost_with_a_poll_that_is_given_up() {
+    let (io, _gate, mut reason) = gated();
+    let server = start(&io).await;
+    let sid = open(&server).await;
+    let mut service = io.service();
+    let mut poll_it = |cx: &mut std::task::Context<'_>, call: &mut Option<Call>| {
+        let call = call.get_or_insert_with(|| {
+            let target = format!("http://a/socket.io/?EIO=4&transport=polling&sid={sid}");
+            let request = http::Request::get(target).body(Full::<Bytes>::default()).unwrap();
+            Box::pin(service.call(request))
+        });
+        call.as_mut().poll(cx).is_pending()
+    };
+    let mut call: Option<Call> = None;
+    // It waits, and the session knows.
+    for _ in 0..100 {
+        assert!(std::future::poll_fn(|cx| Poll::Ready(poll_it(cx, &mut call))).await);
+        tokio::task::yield_now().await;
+    }
+    // Nobody else runs in between.
+    drop(call.take());
+    io.emit("news", "for whom?").unwrap();
+    // Going on as if it had been delivered would be a silent loss.
+    assert_eq!(within(reason.recv()).await, Some("transport error"));
+    assert_eq!(poll(&server, &sid).await.0, 400);
+}
+
+type Call = Pin<Box<dyn Future<Output = Result<http::Response<Full<Bytes>>, Infallible>> + Send>>;

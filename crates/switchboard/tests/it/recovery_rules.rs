@@ -150,6 +150,21 @@ async fn one_packet_too_many_and_the_client_begins_anew() {
 }
 
 #[tokio::test]
+async fn the_names_of_rooms_count_as_memory_of_the_log() {
+    let io = server_with(Recovery::default().bytes_max(100_000));
+    let server = start(&io).await;
+    let (client, _) = settled(&io, &server).await;
+    let gone = client.cut(&io).await;
+    io.emit("missed", ()).unwrap();
+    // Each is for a thousand rooms, whose names are kept too.
+    let rooms: Vec<_> = (0..1_000).map(|n| format!("a room with a longer name: {n}")).collect();
+    for _ in 0..3 {
+        io.to(&rooms).emit("n", ()).unwrap();
+    }
+    assert!(!gone.back(&server).await.2);
+}
+
+#[tokio::test]
 async fn a_client_of_a_quiet_room_survives_a_noisy_namespace() {
     let io = server_with(Recovery::default().packets_max(10));
     let server = start(&io).await;

@@ -14,10 +14,12 @@ use crate::options::Options;
 
 /// Has the namespaces of those tests; every other one is refused.
 pub(crate) fn server(options: &Options) -> Server {
-    let builder = options.builder().recovery(Recovery::default()).allow_request(async |_request: RequestInfo| {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        Ok(())
-    });
+    let builder = options.builder().recovery(Recovery::default()).allow_request(
+        async |_request: RequestInfo| {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            Ok(())
+        },
+    );
     let io = builder.build();
     io.middleware(async |handshake: Arc<Handshake>| {
         match handshake.query("fail").filter(|it| !it.is_empty()) {

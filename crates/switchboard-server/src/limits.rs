@@ -6,6 +6,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use switchboard::PacketRate;
+
 /// Characters in a person's name.
 pub const GUEST_NAME_CHARS: RangeInclusive<usize> = 1..=40;
 /// Characters in the name of a room.
@@ -46,6 +48,10 @@ pub struct Limits {
     pub rooms_max: u32,
     /// Rooms one connection may be in at a time. Default 128.
     pub rooms_per_tab_max: usize,
+    /// Packets that one connection of Socket.IO may send before it is read more slowly, heartbeats
+    /// and nonsense included. Default 2,000 at once, 500 a second: far above what events are
+    /// allowed, so that only floods meet it.
+    pub packets: PacketRate,
     /// Events of any kind that one socket may send. Default 100 at once, 50 a second.
     pub socket_events: Rate,
     /// Changes that one socket may make. Default 20 at once, 10 a second.
@@ -75,6 +81,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(10),
             rooms_max: 1_000,
             rooms_per_tab_max: 128,
+            packets: PacketRate::new(500, 2_000),
             socket_events: Rate { burst: 100, refill: Duration::from_millis(20) },
             socket_writes: Rate { burst: 20, refill: Duration::from_millis(100) },
             auth_timeout: Duration::from_secs(10),

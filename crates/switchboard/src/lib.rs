@@ -76,6 +76,7 @@ mod writing;
 
 pub mod cluster;
 pub mod engine;
+mod packet_rate;
 pub mod parser;
 pub mod ws;
 
@@ -106,6 +107,7 @@ pub use namespace::Namespace;
 pub use namespace::dynamic::ParentNamespace;
 pub use namespace::parent_broadcast::ParentBroadcast;
 pub use outgoing::Outgoing;
+pub use packet_rate::PacketRate;
 pub use parser::Parser;
 pub use recovery::Recovery;
 pub use relay::Raw;

@@ -18,6 +18,7 @@ use crate::http::service::{Layer, Service};
 use crate::listeners::HandlerId;
 use crate::namespace::Namespace;
 use crate::namespaces::ChildOptions;
+use crate::packet_rate::PacketRate;
 use crate::parser::Parser;
 use crate::recovery::Recovery;
 use crate::rooms::RoomLimits;
@@ -145,6 +146,7 @@ pub struct ServerBuilder {
     pub(crate) bounds: ChosenBounds,
     pub(crate) initial_packet: Option<engine::Message>,
     pub(crate) keeps_requests: bool,
+    packet_rate: Option<PacketRate>,
 }
 
 impl ServerBuilder {
@@ -222,6 +224,13 @@ impl ServerBuilder {
     pub fn outgoing_bytes(mut self, soft: usize, hard: usize) -> Self {
         let at_most = |bytes| u32::try_from(bytes).unwrap_or(u32::MAX);
         self.bounds = ChosenBounds { soft: at_most(soft), hard: at_most(hard.max(soft)) };
+        self
+    }
+
+    /// How fast a client may talk. Default: as fast as it can, as in the official server. Costs an
+    /// addition a packet. See [`PacketRate`].
+    pub fn packet_rate(mut self, rate: impl Into<Option<PacketRate>>) -> Self {
+        self.packet_rate = rate.into();
         self
     }
 
@@ -323,6 +332,7 @@ impl ServerBuilder {
             rooms: self.rooms,
             initial_packet: self.initial_packet,
             keeps_requests: self.keeps_requests,
+            packet_rate: self.packet_rate,
             raw,
             children: self.children,
         };

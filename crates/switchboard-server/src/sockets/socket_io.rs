@@ -13,7 +13,8 @@ use crate::rooms::{Error, Rooms, Token};
 
 /// A Socket.IO server for these rooms, to be served.
 pub fn server(rooms: &Rooms, limits: &Limits) -> Server {
-    let mut io = Server::builder().client_bundles(client::bundles()).build();
+    let builder = Server::builder().client_bundles(client::bundles());
+    let mut io = builder.packet_rate(limits.packets).build();
     let (rooms, limits) = (rooms.clone(), limits.clone());
     io.middleware(async move |socket: Socket, Auth(auth): Auth<serde_json::Value>| {
         let token = auth.get("token").and_then(serde_json::Value::as_str).unwrap_or_default();

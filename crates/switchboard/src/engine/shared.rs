@@ -21,6 +21,7 @@ use crate::encoding::Encoding;
 use crate::http::options::HttpOptions;
 use crate::namespace::NamespaceInner;
 use crate::namespaces::{ChildOptions, Namespaces};
+use crate::packet_rate::PacketRate;
 use crate::recovery::{Recovery, Switch};
 use crate::rooms::RoomLimits;
 use crate::session::driver::Driver;
@@ -48,6 +49,7 @@ pub(crate) struct Config {
     pub(crate) rooms: RoomLimits,
     pub(crate) initial_packet: Option<Message>,
     pub(crate) keeps_requests: bool,
+    pub(crate) packet_rate: Option<PacketRate>,
     /// The handler of a server without Socket.IO.
     pub(crate) raw: Option<Starter>,
     pub(crate) children: ChildOptions,

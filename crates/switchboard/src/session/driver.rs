@@ -18,6 +18,7 @@ use super::slots::{self, Slot};
 use super::{Command, Session};
 use crate::DisconnectReason;
 use crate::engine::Closed;
+use crate::packet_rate::Meter;
 use crate::parser::Decoding;
 use crate::socket::Socket;
 use crate::wheel::Timer;
@@ -43,6 +44,8 @@ pub(crate) struct Driver {
     /// By when a congested client must take bytes.
     pub(super) progress_by: Option<Instant>,
     pub(super) timer: Timer,
+    /// Counts packets, where their rate is limited.
+    meter: Option<Box<Meter>>,
 }
 
 /// What carries the packets.
@@ -88,6 +91,7 @@ impl Driver {
             attachments_by: None,
             progress_by: None,
             timer: Timer::default(),
+            meter: config.packet_rate.map(|_| Box::new(Meter::new(now))),
             session,
         }
     }
@@ -98,7 +102,7 @@ impl Driver {
         for command in commands {
             self.obey(command, now, cx);
         }
-        if self.raw.as_mut().is_some_and(|it| it.resumes()) {
+        if self.is_slow_again(now) || self.raw.as_mut().is_some_and(|it| it.resumes()) {
             self.eio.resume_reading(&self.session.engine.config.eio, now);
         }
         if let Err(end) = self.receive(now, cx) {
@@ -344,7 +348,12 @@ impl Driver {
                 self.send_controls(&sends, now);
                 let heartbeat = Some(heartbeat.unwrap_or(now));
                 let deadlines = [heartbeat, self.connect_by, self.attachments_by, self.progress_by];
-                deadlines.into_iter().flatten().chain(self.message_by()).min()
+                deadlines
+                    .into_iter()
+                    .flatten()
+                    .chain(self.message_by())
+                    .chain(self.fast_until())
+                    .min()
             }
         }
     }
@@ -359,7 +368,31 @@ impl Driver {
 
     /// Whether a socket has so much to do that reading should wait.
     pub(super) fn is_paused(&self) -> bool {
-        slots::are_full(&self.slots) || self.raw.as_ref().is_some_and(|it| it.is_full())
+        slots::are_full(&self.slots)
+            || self.raw.as_ref().is_some_and(|it| it.is_full())
+            || self.meter.as_ref().is_some_and(|it| it.is_over())
+    }
+
+    /// A packet has come.
+    pub(super) fn count_packet(&mut self, now: Instant) -> Result<(), End> {
+        let (Some(meter), Some(rate)) = (&mut self.meter, &self.session.engine.config.packet_rate)
+        else {
+            return Ok(());
+        };
+        let is_over = meter.count(rate, now);
+        if is_over && rate.closes { Err(End::too_fast()) } else { Ok(()) }
+    }
+
+    /// Whether a pause of reading is over that the client has earned by its haste.
+    fn is_slow_again(&mut self, now: Instant) -> bool {
+        match (&mut self.meter, &self.session.engine.config.packet_rate) {
+            (Some(meter), Some(rate)) => meter.recovers(rate, now),
+            _ => false,
+        }
+    }
+
+    fn fast_until(&self) -> Option<Instant> {
+        self.meter.as_ref()?.over_until(self.session.engine.config.packet_rate.as_ref()?)
     }
 
     /// Whether a handler of this connection has not returned.

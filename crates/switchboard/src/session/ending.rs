@@ -145,6 +145,12 @@ impl End {
             .because("attachments did not come in time")
     }
 
+    /// A client that sends more packets than its rate allows.
+    pub(super) fn too_fast() -> Self {
+        Self::told(DisconnectReason::ForcedClose, ws::CloseCode::POLICY)
+            .because("too many packets a second")
+    }
+
     pub(super) fn slow_consumer() -> Self {
         debug!("a slow consumer is closed");
         Self { deliver: false, ..Self::told(DisconnectReason::ForcedClose, ws::CloseCode::POLICY) }
@@ -172,7 +178,9 @@ impl End {
         let code = self.code.unwrap_or(ws::CloseCode::NORMAL);
         Some(match (self.reason, code) {
             (Reason::ForcedClose, ws::CloseCode::INTERNAL) => "the handler panicked or failed",
-            (Reason::ForcedClose, ws::CloseCode::POLICY) => "the client took too little",
+            (Reason::ForcedClose, ws::CloseCode::POLICY) => {
+                "the client took too little, or sent too much"
+            }
             (Reason::ParseError, ws::CloseCode::POLICY) => "too many packets in one request",
             (Reason::ParseError, _) => "what came is no Engine.IO packet",
             (Reason::TransportError, ws::CloseCode::PROTOCOL) => "a packet that only servers send",

@@ -83,7 +83,7 @@ impl Driver {
                     self.message(eio::Data::Binary(&bytes), now, cx)?;
                 }
                 Ok(Some(ws::Event::Closed { .. })) => return Err(End::peer_closed()),
-                Ok(Some(_ping_or_pong)) => (),
+                Ok(Some(_ping_or_pong)) => self.count_packet(now)?,
                 Err(_wrong) => return Err(End::bad_frame()),
             }
         }
@@ -108,6 +108,7 @@ impl Driver {
         now: Instant,
         cx: &mut Context<'_>,
     ) -> Result<(), End> {
+        self.count_packet(now)?;
         let mut sends = Vec::new();
         let config = &self.session.engine.config.eio;
         let event = self.eio.receive(eio::Lane::Current, packet, config, now, &mut sends);

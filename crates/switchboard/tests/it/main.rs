@@ -30,6 +30,7 @@ mod listening;
 mod messages;
 mod namespaces;
 mod operators;
+mod packet_rate;
 mod parsers;
 mod plain;
 mod plain_ending;

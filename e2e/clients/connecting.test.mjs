@@ -43,7 +43,7 @@ for (const { name, transport, version } of COMBINATIONS) {
       const query = new URLSearchParams(sent);
       const client = isOld ? start(`/other?${query}`) : start("/other", { auth: sent });
       const [welcome] = await next(client, "welcome");
-      assert.equal(welcome.namespace, "/other");
+      assert.deepEqual([welcome.namespace, welcome.id], ["/other", client.id]);
       const { token, who } = welcome.auth;
       assert.deepEqual({ token, who }, sent);
       assert.match(client.id, isOld ? /^\/other#[\w-]{20}$/ : /^[\w-]{20}$/);

@@ -268,7 +268,9 @@ impl NamespaceInner {
         match self.recovery() {
             Some(log) if !packet.flags().is_volatile => log.broadcast(self, packet, target),
             _ => target.for_each(self, |socket| {
-                socket.session().outbox.push_shared(packet);
+                if socket.is_connected() {
+                    socket.session().outbox.push_shared(packet);
+                }
             }),
         }
     }

@@ -12,10 +12,10 @@ use switchboard_eio::payload::Record;
 use switchboard_eio::{PeerError, Protocol, payload, v3};
 use switchboard_ws::{FrameHeader, Opcode};
 
-use crate::Transport;
 use crate::deflation::Deflation;
 use crate::http::query;
 use crate::outbox::Packet;
+use crate::{Id, Transport};
 
 /// What the client of one session understands. The default is what nearly all do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +51,16 @@ impl Dialect {
 
     pub(crate) fn is_v3(self) -> bool {
         self.protocol == Protocol::V3
+    }
+
+    /// The id of a socket as the client shows it; see
+    /// [`Socket::displayed_id`](crate::Socket::displayed_id).
+    pub(crate) fn displayed_id<'a>(self, namespace: &str, id: &'a Id) -> Cow<'a, str> {
+        if self.is_v3() && namespace != "/" {
+            Cow::Owned(format!("{namespace}#{id}"))
+        } else {
+            Cow::Borrowed(id.as_str())
+        }
     }
 
     /// Which kind of frames the client wants for this packet, below [`Self::FRAMES`]. 0 is the

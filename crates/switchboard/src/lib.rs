@@ -83,8 +83,8 @@ pub use crate::http::service::{Layer, Layered, Service};
 #[cfg(feature = "tls")]
 pub use crate::http::tls;
 pub use crate::http::{
-    ClientBundles, ConnectionError, Cookie, Cors, HttpCompression, NotFound, PeerAddress, Refuse,
-    RequestInfo, SameSite, Serve, serve, serve_with,
+    ClientBundles, ConnectionError, Cookie, Cors, HttpCompression, InvalidCookie, NotFound,
+    PeerAddress, Refuse, RequestInfo, SameSite, Serve, serve, serve_with,
 };
 pub use ack::{Ack, EmitWithAck};
 pub use broadcast::Broadcast;
@@ -103,7 +103,8 @@ pub use handshake::Handshake;
 pub use id::Id;
 pub use listeners::HandlerId;
 pub use namespace::Namespace;
-pub use namespace::dynamic::{ParentBroadcast, ParentNamespace};
+pub use namespace::dynamic::ParentNamespace;
+pub use namespace::parent_broadcast::ParentBroadcast;
 pub use outgoing::Outgoing;
 pub use parser::Parser;
 pub use recovery::Recovery;
@@ -115,11 +116,25 @@ pub use socket::{Emitter, Socket};
 pub use switchboard_sio::{Args as EmitArgs, Binary, Payload, RawArgs};
 pub use transport::Transport;
 
-/// The programs of the guide compile.
+/// The programs of the guide and of the pages beside it compile.
 #[cfg(doctest)]
 mod guide {
     #[doc = include_str!("../../../docs/guide/handlers.md")]
     mod handlers {}
     #[doc = include_str!("../../../docs/guide/namespaces.md")]
     mod namespaces {}
+    #[doc = include_str!("../../../docs/guide/emitting.md")]
+    mod emitting {}
+    #[doc = include_str!("../../../docs/guide/rooms.md")]
+    mod rooms {}
+    #[doc = include_str!("../../../docs/guide/recovery.md")]
+    mod recovery {}
+    #[doc = include_str!("../../../docs/guide/delivery.md")]
+    mod delivery {}
+    #[doc = include_str!("../../../docs/http.md")]
+    mod http {}
+    #[doc = include_str!("../../../docs/engine.md")]
+    mod engine {}
+    #[doc = include_str!("../../../docs/parsers.md")]
+    mod parsers {}
 }

@@ -26,6 +26,7 @@ use crate::state::StateMap;
 use crate::sync::{read, write};
 
 pub(crate) mod dynamic;
+pub(crate) mod parent_broadcast;
 mod registry;
 
 use dynamic::Child;
@@ -281,10 +282,14 @@ impl NamespaceInner {
         read(self.shard(id)).get(&id).map(|(socket, _)| socket.clone())
     }
 
-    /// Makes a socket reachable by broadcasts.
-    pub(crate) fn add(&self, socket: &Socket) {
+    /// Makes a socket reachable by broadcasts. `connected` runs before anybody can find it, so that
+    /// whoever finds it can put it out; and under the lock that [`remove`](Self::remove) takes, so
+    /// that whoever has known it before does not leave it here.
+    pub(crate) fn add(&self, socket: &Socket, connected: impl FnOnce()) {
+        let mut shard = write(self.shard(socket.id()));
+        connected();
         let membership = self.everybody.add(socket);
-        write(self.shard(socket.id())).insert(socket.id(), (socket.clone(), membership));
+        shard.insert(socket.id(), (socket.clone(), membership));
     }
 
     /// The opposite of [`add`](Self::add).
@@ -371,6 +376,7 @@ impl NamespaceInner {
     pub(crate) fn clear(&self) {
         self.registries().for_each(Registry::clear);
         self.server_side.clear();
+        self.rooms.listeners().clear();
     }
 
     pub(crate) fn child(&self) -> Option<&Child> {

@@ -9,8 +9,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use switchboard_sio::{self as sio, Args, ArgsError, EncodeError, Payload, RawArgs};
+use tracing::debug;
 
 use crate::namespace::NamespaceInner;
+use crate::parser::Decoding;
+use crate::prepared::Prepared;
 use crate::socket::Socket;
 
 /// An event on its way to clients, as `on_any_outgoing` sees it.
@@ -115,32 +118,63 @@ impl Written {
             return;
         };
         let mut decoder = sio::Decoder::new(sio::Role::Client);
-        let limits = sio::Limits {
-            attachments_max: usize::MAX,
-            event_bytes_max: usize::MAX,
-            ..sio::Limits::default()
-        };
         let text = String::from_utf8(text).unwrap_or_default();
-        let mut packet = decoder.receive(sio::Input::Text(&text), &limits);
+        let mut packet = decoder.receive(sio::Input::Text(&text), &ours());
         for attachment in &attachments {
-            packet = decoder.receive(sio::Input::Binary(attachment), &limits);
+            packet = decoder.receive(sio::Input::Binary(attachment), &ours());
         }
         let Ok(Some(sio::Packet { body: sio::Body::Event { payload, .. }, .. })) = packet else {
             return;
         };
-        let (single, sockets) = match recipients {
-            To::One(socket) => (Some(socket), std::slice::from_ref(socket)),
-            To::Many(sockets) => (None, sockets),
-        };
-        let mut outgoing = Outgoing { event, payload, socket: single };
-        for list in namespace.watchers().into_iter().flatten() {
-            list.iter().for_each(|it| (it.call)(&outgoing));
-        }
-        for socket in sockets {
-            outgoing.socket = Some(socket);
-            for watcher in socket.watchers().iter().flat_map(|it| it.iter()) {
-                (watcher.call)(&outgoing);
+        show(namespace, event, payload, recipients);
+    }
+}
+
+/// Calls whoever watches, for an event that was encoded by another server of the cluster.
+pub(crate) fn show_packet(namespace: &NamespaceInner, packet: &Prepared, sockets: &[Socket]) {
+    let mut decoding = Decoding::new(&namespace.encoding);
+    let text = str::from_utf8(packet.text()).ok().and_then(|it| it.strip_prefix('4'));
+    let text = text.map(sio::Input::Text);
+    let messages =
+        text.into_iter().chain(packet.attachments().iter().map(|it| sio::Input::Binary(it)));
+    for message in messages {
+        match decoding.receive(message, &ours()) {
+            Ok(None) => (),
+            Ok(Some(sio::Packet { body: sio::Body::Event { payload, .. }, .. })) => {
+                let event = payload.event_name().into_owned();
+                return show(namespace, &event, payload, To::Many(sockets));
             }
+            Ok(Some(_)) => return,
+            Err(fault) => return debug!(?fault, "an event of another server cannot be shown"),
+        }
+    }
+}
+
+/// The limits of what we have made ourselves.
+fn ours() -> sio::Limits {
+    let (attachments_max, event_bytes_max) = (usize::MAX, usize::MAX);
+    sio::Limits { attachments_max, event_bytes_max, ..sio::Limits::default() }
+}
+
+/// Calls whoever watches. Call it without any lock.
+pub(crate) fn show(
+    namespace: &NamespaceInner,
+    event: &str,
+    payload: Payload<'_>,
+    recipients: To<'_>,
+) {
+    let (single, sockets) = match recipients {
+        To::One(socket) => (Some(socket), std::slice::from_ref(socket)),
+        To::Many(sockets) => (None, sockets),
+    };
+    let mut outgoing = Outgoing { event, payload, socket: single };
+    for list in namespace.watchers().into_iter().flatten() {
+        list.iter().for_each(|it| (it.call)(&outgoing));
+    }
+    for socket in sockets {
+        outgoing.socket = Some(socket);
+        for watcher in socket.watchers().iter().flat_map(|it| it.iter()) {
+            (watcher.call)(&outgoing);
         }
     }
 }

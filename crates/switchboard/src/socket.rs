@@ -81,11 +81,7 @@ impl Socket {
     /// from the id of their session: `socket.id` is that id in the namespace `/`, and `/chat#id` in
     /// `/chat`. Where a room or a socket is named by its id, both forms are understood.
     pub fn displayed_id(&self) -> Cow<'_, str> {
-        if self.0.session.dialect.is_v3() && self.namespace() != "/" {
-            Cow::Owned(format!("{}#{}", self.namespace(), self.0.id))
-        } else {
-            Cow::Borrowed(self.0.id.as_str())
-        }
+        self.0.session.dialect.displayed_id(self.namespace(), &self.0.id)
     }
 
     /// Whether both are the same socket.
@@ -129,10 +125,15 @@ impl Socket {
             }
             return;
         }
-        self.0.session.outbox.push_packet(&self.encoding().disconnect(self.namespace()));
         self.detach(None);
-        // Refused only when the task is gone, and then the socket has had its end already.
+        // The task tells the client: told sooner, it might come back before the task knows that it
+        // has gone. Refused only when the task is gone, and then the socket has had its end.
         self.0.session.outbox.command(Command::Disconnected(self.clone())).ok();
+    }
+
+    /// Tells the client that it was put out.
+    pub(crate) fn say_goodbye(&self) {
+        self.0.session.outbox.push_packet(&self.encoding().disconnect(self.namespace()));
     }
 
     /// Closes the whole connection, with all namespaces of this client: `disconnect(true)` of the
@@ -218,9 +219,7 @@ impl Socket {
             self.encoding().connect(self.namespace(), self.0.id.as_str(), pid)
         };
         self.0.session.outbox.push_packet(&packet);
-        // Only then may somebody disconnect it, who would otherwise leave it in the namespace.
-        self.0.namespace.add(self);
-        self.0.is_connected.store(true, Ordering::Release);
+        self.0.namespace.add(self, || self.0.is_connected.store(true, Ordering::Release));
     }
 
     /// Leaves the rooms and the namespace; pending acks end. For some reasons the client may come

@@ -41,7 +41,10 @@ fn in_tests(name: &str, text: &str) -> Vec<String> {
 }
 
 /// Tests that sleep, and why.
-const EXCUSED: &[(&str, &str)] = &[];
+const EXCUSED: &[(&str, &str)] = &[(
+    "e2e/python/test_sync_client.py",
+    "looks again and again at a thread of the client's, which announces nothing",
+)];
 
 /// Written in two parts, so that this file does not find itself.
 const SLEEPS: &[&str] = &[

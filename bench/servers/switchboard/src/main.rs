@@ -24,7 +24,9 @@ fn main() -> std::io::Result<()> {
 
 async fn serve() -> std::io::Result<()> {
     let io = Server::builder().build();
-    io.on("connection", async |socket: Socket| socket.join("everybody"));
+    io.on("connection", async |socket: Socket| {
+        let _ = socket.join("everybody");
+    });
     io.on("echo", async |Data(text): Data<String>, ack: Ack| {
         let _ = ack.send(&text);
     });

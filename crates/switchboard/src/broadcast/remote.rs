@@ -1,5 +1,6 @@
 //! Sockets as every server sees them: what they are like, and what can be done to them from afar.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use switchboard_sio::{Args, EncodeError};
 use super::Broadcast;
 use crate::Id;
 use crate::ack::EmitWithAck;
+use crate::dialect::Dialect;
 use crate::handshake::Handshake;
 use crate::namespace::NamespaceInner;
 use crate::rooms::names::IntoRooms;
@@ -44,6 +46,7 @@ pub struct RemoteSocket {
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
     pub(crate) id: Id,
+    pub(crate) dialect: Dialect,
     pub(crate) handshake: Arc<Handshake>,
     pub(crate) rooms: Vec<Arc<str>>,
     pub(crate) data: Option<Box<RawValue>>,
@@ -57,6 +60,11 @@ impl RemoteSocket {
     /// The public id, which the client sees as `socket.id`.
     pub fn id(&self) -> Id {
         self.snapshot.id
+    }
+
+    /// The id as the client itself shows it; see [`Socket::displayed_id`].
+    pub fn displayed_id(&self) -> Cow<'_, str> {
+        self.snapshot.dialect.displayed_id(self.namespace.name(), &self.snapshot.id)
     }
 
     /// The request that opened the connection.
@@ -146,6 +154,7 @@ impl Socket {
     pub(crate) fn snapshot(&self) -> Snapshot {
         Snapshot {
             id: self.id(),
+            dialect: self.session().dialect,
             handshake: Arc::clone(self.handshake()),
             rooms: self.rooms(),
             data: self.raw_data(),

@@ -15,8 +15,9 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Calls `visit` once for every socket of this server that is meant. A lock of the room is
-    /// held meanwhile: nothing that may run code of the application, or join and leave.
+    /// Calls `visit` once for every socket of this server that is meant, also if its middleware
+    /// has put it into a room and it has not been let in yet. A lock of the room is held meanwhile:
+    /// nothing that may run code of the application, or join and leave.
     pub(crate) fn for_each(&self, namespace: &NamespaceInner, mut visit: impl FnMut(&Socket)) {
         let mut seen = self.excluded(namespace);
         let sender = self.sender;
@@ -44,10 +45,14 @@ impl Target {
         }
     }
 
-    /// The sockets of this server that are meant.
+    /// The sockets of this server that are meant, and connected.
     pub(crate) fn sockets(&self, namespace: &NamespaceInner) -> Vec<Socket> {
         let mut sockets = Vec::new();
-        self.for_each(namespace, |socket| sockets.push(socket.clone()));
+        self.for_each(namespace, |socket| {
+            if socket.is_connected() {
+                sockets.push(socket.clone());
+            }
+        });
         sockets
     }
 

@@ -13,6 +13,7 @@ use crate::broadcast::acks::Gathering;
 use crate::broadcast::target::Target;
 use crate::engine::Engine;
 use crate::namespace::NamespaceInner;
+use crate::outgoing::{self, To};
 use crate::prepared::Prepared;
 use crate::socket::Socket;
 
@@ -33,7 +34,12 @@ impl Engine {
             return;
         };
         match &message.body {
-            Body::Broadcast { target, packet } => namespace.deliver(target, packet),
+            Body::Broadcast { target, packet } => {
+                if namespace.is_watched() {
+                    outgoing::show_packet(&namespace, packet, &target.sockets(&namespace));
+                }
+                namespace.deliver(target, packet);
+            }
             Body::Ask { target, question, request } => {
                 let asker = Asker { node: Arc::clone(node), server: from, request: *request };
                 self.ask_for(asker, &namespace, target, *question);
@@ -70,6 +76,10 @@ impl Engine {
         let (json, attachments) = (event.args_json(), event.attachments());
         let args = RawArgs { json, attachments };
         let name = event.event_name();
+        if namespace.is_watched() {
+            let sockets = target.sockets(namespace);
+            outgoing::show(namespace, &name, event.clone(), To::Many(&sockets));
+        }
         let packet = namespace.encoding.event(namespace.name(), Some(ack), &name, args);
         let packet = match packet {
             Ok(packet) => Prepared::new(packet, flags),

@@ -1,6 +1,6 @@
 //! The cookie that tells a load balancer which server has a session.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -15,8 +15,9 @@ use crate::Id;
 /// ```
 /// use switchboard::{Cookie, SameSite, Server};
 ///
-/// let cookie = Cookie::new().name("node").same_site(SameSite::None).secure(true);
+/// let cookie = Cookie::new().name("node")?.same_site(SameSite::None).secure(true);
 /// let io = Server::builder().cookie(cookie).build();
+/// # Ok::<(), switchboard::InvalidCookie>(())
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "nothing happens before it is given to a server"]
@@ -60,18 +61,16 @@ impl Cookie {
 
     /// Its name. Default `io`.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// If it is no name for a cookie: empty, or with other characters than RFC 6265 allows.
-    pub fn name(mut self, name: impl Into<String>) -> Self {
+    /// [`InvalidCookie`] if it is empty or has other characters than RFC 6265 allows.
+    pub fn name(mut self, name: impl Into<String>) -> Result<Self, InvalidCookie> {
         self.name = name.into();
         let is_token = |it: u8| it.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}".contains(&it);
-        assert!(
-            !self.name.is_empty() && self.name.bytes().all(is_token),
-            "{:?} is no name for a cookie",
-            self.name
-        );
-        self
+        if self.name.is_empty() || !self.name.bytes().all(is_token) {
+            return Err(InvalidCookie(self.name));
+        }
+        Ok(self)
     }
 
     /// How long a browser keeps it, in whole seconds. Default: until it is closed.
@@ -82,22 +81,22 @@ impl Cookie {
 
     /// The domain whose hosts get it. Default: this host only.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// If it holds a semicolon or what is no visible ASCII.
-    pub fn domain(mut self, domain: impl Into<String>) -> Self {
-        self.domain = Some(attribute(domain.into()));
-        self
+    /// [`InvalidCookie`] if it holds a semicolon or what is no visible ASCII.
+    pub fn domain(mut self, domain: impl Into<String>) -> Result<Self, InvalidCookie> {
+        self.domain = Some(attribute(domain.into())?);
+        Ok(self)
     }
 
     /// Below which path it is sent. Default `/`; `None` leaves it to the browser.
     ///
-    /// # Panics
+    /// # Errors
     ///
     /// As for [`domain`](Self::domain).
-    pub fn path<'a>(mut self, path: impl Into<Option<&'a str>>) -> Self {
-        self.path = path.into().map(|it| attribute(it.to_owned()));
-        self
+    pub fn path<'a>(mut self, path: impl Into<Option<&'a str>>) -> Result<Self, InvalidCookie> {
+        self.path = path.into().map(|it| attribute(it.to_owned())).transpose()?;
+        Ok(self)
     }
 
     /// Keeps it from scripts. Default on: whoever has the session id has the session.
@@ -166,10 +165,21 @@ impl Default for Cookie {
     }
 }
 
-fn attribute(value: String) -> String {
+/// What cannot be part of a cookie, because it would end it or add to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidCookie(String);
+
+impl fmt::Display for InvalidCookie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} cannot be part of a cookie; leave out what RFC 6265 does not allow", self.0)
+    }
+}
+
+impl std::error::Error for InvalidCookie {}
+
+fn attribute(value: String) -> Result<String, InvalidCookie> {
     let is_fine = |it: u8| it != b';' && (it == b' ' || it.is_ascii_graphic());
-    assert!(value.bytes().all(is_fine), "{value:?} cannot be part of a cookie");
-    value
+    if value.bytes().all(is_fine) { Ok(value) } else { Err(InvalidCookie(value)) }
 }
 
 #[cfg(test)]
@@ -185,12 +195,15 @@ mod tests {
             assert!(header.is_sensitive());
         };
         check(Cookie::new(), "io=AAAAAAAAAAAAAAAAAAAA; Path=/; HttpOnly; SameSite=Lax");
-        let bare = Cookie::new().name("n").path(None).http_only(false).same_site(None);
+        let bare =
+            Cookie::new().name("n").unwrap().path(None).unwrap().http_only(false).same_site(None);
         check(bare, "n=AAAAAAAAAAAAAAAAAAAA");
         let full = Cookie::new()
             .max_age(Duration::from_secs(60))
             .domain("example.org")
+            .unwrap()
             .path("/io")
+            .unwrap()
             .secure(true)
             .partitioned(true)
             .same_site(SameSite::None);
@@ -202,14 +215,10 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "is no name for a cookie")]
-    fn a_name_cannot_smuggle_attributes() {
-        let _ = Cookie::new().name("io; Domain=evil.test");
-    }
-
-    #[test]
-    #[should_panic(expected = "cannot be part of a cookie")]
-    fn a_path_cannot_smuggle_attributes() {
-        let _ = Cookie::new().path("/; Domain=evil.test");
+    fn nothing_can_smuggle_attributes() {
+        assert!(Cookie::new().name("io; Domain=evil.test").is_err());
+        assert!(Cookie::new().name("").is_err());
+        assert!(Cookie::new().path("/; Domain=evil.test").is_err());
+        assert!(Cookie::new().domain("a\r\nb").is_err());
     }
 }

@@ -52,7 +52,7 @@ pub(crate) mod upgrade;
 
 pub use bundles::ClientBundles;
 pub use compression::HttpCompression;
-pub use cookie::{Cookie, SameSite};
+pub use cookie::{Cookie, InvalidCookie, SameSite};
 pub use cors::Cors;
 pub use hooks::{ConnectionError, Refuse};
 pub use request::RequestInfo;

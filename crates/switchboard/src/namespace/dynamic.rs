@@ -12,18 +12,14 @@ use std::sync::{Arc, RwLock, Weak};
 
 use regex::Regex;
 use serde_json::Value;
-use switchboard_sio::{Args, EncodeError};
 use tokio::sync::Semaphore;
 
 use super::registry::Registry;
 use super::{Namespace, NamespaceInner};
-use crate::broadcast::Broadcast;
 use crate::error::{ConnectError, EventError};
 use crate::handler::{Handler, HandlerFuture, erase};
 use crate::listeners::{HandlerId, Listener, Listeners, Owner};
 use crate::registration::registration;
-use crate::rooms::names::{self, IntoRooms};
-use crate::socket::Socket;
 use crate::sync::{read, write};
 
 /// A family of dynamic namespaces, from [`Server::of_matching`](crate::Server::of_matching) or
@@ -95,31 +91,6 @@ impl ParentNamespace {
         read(&self.0.children).get(name).and_then(Weak::upgrade).map(Namespace)
     }
 
-    /// Sends an event to every socket of every namespace of the family. Costs an encoding for each
-    /// namespace, because its name is part of the packet.
-    ///
-    /// # Errors
-    ///
-    /// [`EncodeError`] when the arguments cannot be written as JSON. Then nobody gets anything.
-    pub fn emit<A: Args>(&self, event: &str, args: A) -> Result<(), EncodeError> {
-        self.broadcast().emit(event, args)
-    }
-
-    /// A broadcast to the members of `room` in each namespace of the family.
-    pub fn to(&self, rooms: impl IntoRooms) -> ParentBroadcast {
-        self.broadcast().to(rooms)
-    }
-
-    /// A broadcast to everybody but the members of `room` in each namespace of the family.
-    pub fn except(&self, rooms: impl IntoRooms) -> ParentBroadcast {
-        self.broadcast().except(rooms)
-    }
-
-    /// A broadcast to the whole family.
-    pub fn broadcast(&self) -> ParentBroadcast {
-        ParentBroadcast(self.children().iter().map(Namespace::broadcast).collect())
-    }
-
     fn change<R>(&self, change: impl FnOnce(Owner, &mut Listeners) -> R) -> R {
         self.0.registry.change(change)
     }
@@ -134,66 +105,6 @@ registration!(ParentNamespace, "the whole family, whichever the namespace");
 impl fmt::Debug for ParentNamespace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-/// A broadcast in every namespace that a family had when it was begun.
-///
-/// ```
-/// let io = switchboard::Server::builder().build();
-/// let tenants = io.of_fn(async |name, _auth| name.starts_with("/tenant-"));
-/// tenants.to("admins").except("away").emit("maintenance", &"in an hour").ok();
-/// ```
-#[derive(Clone, Debug)]
-#[must_use = "a broadcast reaches nobody before `emit`"]
-pub struct ParentBroadcast(Vec<Broadcast>);
-
-impl ParentBroadcast {
-    /// Adds the members of `room`.
-    pub fn to(self, rooms: impl IntoRooms) -> Self {
-        let rooms = names::boxed(rooms);
-        self.each(|it| it.to(&rooms[..]))
-    }
-
-    /// Leaves the members of `room` out.
-    pub fn except(self, rooms: impl IntoRooms) -> Self {
-        let rooms = names::boxed(rooms);
-        self.each(|it| it.except(&rooms[..]))
-    }
-
-    /// Changes the broadcast of each namespace, by whatever a [`Broadcast`] can do.
-    pub fn each(self, change: impl FnMut(Broadcast) -> Broadcast) -> Self {
-        Self(self.0.into_iter().map(change).collect())
-    }
-
-    /// What is emitted may be lost; see [`Broadcast::volatile`].
-    pub fn volatile(self) -> Self {
-        self.each(Broadcast::volatile)
-    }
-
-    /// Whether what is emitted is compressed; see [`Broadcast::compress`].
-    pub fn compress(self, compress: bool) -> Self {
-        self.each(|it| it.compress(compress))
-    }
-
-    /// Only sockets of this server are meant, in a cluster of several.
-    pub fn local(self) -> Self {
-        self.each(Broadcast::local)
-    }
-
-    /// The chosen sockets of this server.
-    pub fn sockets(&self) -> Vec<Socket> {
-        self.0.iter().flat_map(Broadcast::sockets).collect()
-    }
-
-    /// Sends an event.
-    ///
-    /// # Errors
-    ///
-    /// [`EncodeError`] when the arguments cannot be written as JSON. Then nobody gets anything.
-    pub fn emit<A: Args>(&self, event: &str, args: A) -> Result<(), EncodeError> {
-        let written = crate::outgoing::Written::new(args)?;
-        self.0.iter().try_for_each(|it| it.emit(event, written.args()))
     }
 }
 

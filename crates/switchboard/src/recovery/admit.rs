@@ -23,6 +23,8 @@ pub(crate) struct Track {
     pub(super) auth: Fingerprint,
     /// What the client wants to have back, until that is decided.
     pub(super) claim: Option<Claim>,
+    /// The client wants the state of a socket that still counts as connected.
+    pub(super) rival: Option<Box<Rival>>,
     pub(super) is_recovered: AtomicBool,
     /// Reachable, and not cut. Changed under the log's lock, as all below.
     pub(super) is_live: AtomicBool,
@@ -39,6 +41,7 @@ impl Track {
             pid,
             auth,
             claim,
+            rival: None,
             is_recovered: AtomicBool::new(false),
             is_live: AtomicBool::new(false),
             is_put_out: AtomicBool::new(false),
@@ -52,6 +55,20 @@ impl Track {
         Self::new(Id::random(), self.auth, None)
     }
 
+    /// For the same client, once its rival has been told to go: it is asked for a last time.
+    pub(crate) fn after(&self, rival: &Rival, log: &Log) -> (Option<Id>, Box<Self>) {
+        match log.find(rival.pid, rival.claim) {
+            Some(Found::Saved(id)) => {
+                (Some(id), Self::new(rival.pid, self.auth, Some(rival.claim)))
+            }
+            _ => (None, self.anew()),
+        }
+    }
+
+    pub(crate) fn rival(&self) -> Option<&Rival> {
+        self.rival.as_deref()
+    }
+
     /// Whether the socket has its state back.
     pub(crate) fn is_recovered(&self) -> bool {
         self.is_recovered.load(Ordering::Acquire)
@@ -59,7 +76,7 @@ impl Track {
 
     /// Whether the client wants something back that it may still get.
     pub(crate) fn is_claiming(&self) -> bool {
-        self.claim.is_some()
+        self.claim.is_some() || self.rival.is_some()
     }
 }
 
@@ -75,6 +92,21 @@ impl fmt::Debug for Track {
 pub(super) struct Claim {
     /// `None`: it names none, or none of ours.
     pub(super) place: Option<u64>,
+}
+
+/// A live socket whose client says that it is back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rival {
+    pub(super) pid: Id,
+    pub(super) claim: Claim,
+}
+
+/// Where the state is that a client wants back.
+pub(super) enum Found {
+    /// Of the socket with this id, which was cut.
+    Saved(Id),
+    /// With a socket that still counts as connected.
+    Live,
 }
 
 /// How a client is let in.
@@ -96,10 +128,18 @@ pub(crate) fn admit<'a>(log: Option<&Log>, session: &Session, auth: &'a str) -> 
     };
     let (asked, auth) = split(auth);
     let fingerprint = log.fingerprint(&auth);
-    let found = asked.and_then(|(pid, offset)| log.find(Id::parse(&pid)?, offset.as_deref()));
+    let asked = asked.and_then(|(pid, offset)| {
+        let claim = log.claim(offset.as_deref());
+        Some(Rival { pid: Id::parse(&pid)?, claim })
+    });
+    let found = asked.and_then(|it| Some((log.find(it.pid, it.claim)?, it)));
+    let fresh = || Track::new(Id::random(), fingerprint, None);
     let (id, track) = match found {
-        Some((id, pid, claim)) => (Some(id), Track::new(pid, fingerprint, Some(claim))),
-        None => (None, Track::new(Id::random(), fingerprint, None)),
+        Some((Found::Saved(id), it)) => (Some(id), Track::new(it.pid, fingerprint, Some(it.claim))),
+        Some((Found::Live, it)) => {
+            (None, Box::new(Track { rival: Some(Box::new(it)), ..*fresh() }))
+        }
+        None => (None, fresh()),
     };
     Admission { id, track: Some(track), auth }
 }

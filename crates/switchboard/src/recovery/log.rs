@@ -1,6 +1,6 @@
 //! The log of a namespace: its packets in one order, who is behind, and who comes back.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,8 @@ use crate::encoding::Encoding;
 use crate::namespace::NamespaceInner;
 use crate::prepared::Prepared;
 use crate::recovery::Recovery;
-use crate::recovery::admit::{Claim, Fingerprint, Fingerprints, Track};
+use crate::recovery::admit::{Claim, Fingerprint, Fingerprints, Found, Rival, Track};
+use crate::recovery::history::History;
 use crate::recovery::offset::Offsets;
 use crate::recovery::saved::{Saved, Shelf};
 use crate::rooms::events::RoomEvents;
@@ -29,6 +30,15 @@ pub(crate) enum Audience {
     One(Id),
     /// Those whom a broadcast meant.
     Many(Target),
+}
+
+impl Audience {
+    /// About what the names of its rooms cost.
+    fn names_bytes(&self) -> usize {
+        let Self::Many(target) = self else { return 0 };
+        let names = target.rooms.iter().chain(&target.except);
+        names.map(|it| size_of_val(it) + it.len()).sum()
+    }
 }
 
 /// What a socket leaves behind besides its history.
@@ -58,8 +68,8 @@ struct Inner {
     bytes: usize,
     /// A client that missed more begins anew: it would be a slow consumer at once.
     replay_bytes_max: usize,
-    /// Sockets that are live and may be recovered later.
-    live: usize,
+    /// Sockets that are live and may be recovered later, by pid.
+    live: HashMap<Id, Socket>,
     shelf: Shelf,
     garbage: Garbage,
 }
@@ -91,7 +101,7 @@ impl Log {
             packets: VecDeque::new(),
             bytes: 0,
             replay_bytes_max: hard_bytes / 2,
-            live: 0,
+            live: HashMap::new(),
             shelf: Shelf::default(),
             garbage: Garbage::default(),
         };
@@ -113,15 +123,36 @@ impl Log {
         self.options.skip_middlewares
     }
 
-    /// The socket's id that belongs to `pid`, if its state may be had back as things stand.
-    pub(super) fn find(&self, pid: Id, offset: Option<&str>) -> Option<(Id, Id, Claim)> {
-        let claim = Claim { place: offset.and_then(|it| self.offsets.read(it)) };
+    /// What a client says that it has got.
+    pub(super) fn claim(&self, offset: Option<&str>) -> Claim {
+        Claim { place: offset.and_then(|it| self.offsets.read(it)) }
+    }
+
+    /// Where the state is that belongs to `pid`, if it may be had back as things stand.
+    pub(super) fn find(&self, pid: Id, claim: Claim) -> Option<Found> {
         self.in_order(|inner| {
             self.purge(inner, Instant::now());
+            if let Some(live) = inner.live.get(&pid) {
+                return inner.replay_live(live, claim).map(|_| Found::Live);
+            }
             let saved = inner.shelf.find(pid)?;
-            inner.replay_from(saved, claim)?;
-            Some((saved.id, pid, claim))
+            inner.replay_saved(saved, claim)?;
+            Some(Found::Saved(saved.id))
         })
+    }
+
+    /// The socket that must go before `socket` can have its state, if that is the same client's.
+    pub(crate) fn rival(&self, socket: &Socket, track: &Track) -> Option<Socket> {
+        let Rival { pid, claim } = *track.rival()?;
+        let live = self.in_order(|inner| {
+            let live = inner.live.get(&pid)?;
+            inner.replay_live(live, claim).map(|_| live.clone())
+        })?;
+        let is_same = self.options.skip_middlewares || {
+            let before = (live.identity(), live.track()?.auth);
+            is_same((before.0.as_deref(), before.1), (socket.identity().as_deref(), track.auth))
+        };
+        (is_same && !Arc::ptr_eq(live.session(), socket.session())).then_some(live)
     }
 
     /// Sends `packet`, which has no ack, to the sockets that are meant, and keeps it.
@@ -143,7 +174,9 @@ impl Log {
                 }
                 (Some(_), None) => (),
                 (None, _) => {
-                    socket.session().outbox.push_shared(packet);
+                    if socket.is_connected() {
+                        socket.session().outbox.push_shared(packet);
+                    }
                 }
             });
         });
@@ -213,7 +246,7 @@ impl Log {
                     history.begin(next);
                 }
             }
-            inner.live += 1;
+            inner.live.insert(track.pid, socket.clone());
             track.is_live.store(true, Ordering::Relaxed);
             socket.go_live(Some(track.pid));
             Some(match restored {
@@ -236,7 +269,11 @@ impl Log {
             if !track.is_live.swap(false, Ordering::Relaxed) {
                 return left;
             }
-            inner.live -= 1;
+            // Its caller has it too, so this drop is never the last.
+            inner.live.remove(&track.pid);
+            if inner.live.len() < inner.live.capacity() / 4 {
+                inner.live.shrink_to_fit();
+            }
             let cut = cut.filter(|_| !track.is_put_out.load(Ordering::Relaxed));
             let Some(Cut { data, identity }) = cut else { return left };
             let saved = Saved {
@@ -287,13 +324,13 @@ impl Log {
         packet: &Prepared,
         audience: Audience,
     ) -> Option<(u64, Arc<Prepared>)> {
-        if inner.live == 0 && inner.shelf.is_empty() {
+        if inner.live.is_empty() && inner.shelf.is_empty() {
             return None;
         }
         let (place, at) = (inner.next(), Instant::now());
         let offset = self.offsets.write(place);
         let packet = Arc::new(encoding.with_offset(packet, offset.as_str()));
-        let bytes = 2 * packet.len() + KEPT_BYTES;
+        let bytes = 2 * packet.len() + audience.names_bytes() + KEPT_BYTES;
         inner.bytes += bytes;
         inner.packets.push_back(Kept { at, audience, packet: Arc::clone(&packet), bytes });
         self.purge(inner, at);
@@ -341,17 +378,28 @@ impl Inner {
 
     /// The place of the first packet that the client may lack; `None` when something that it lacks
     /// is gone.
-    fn replay_from(&self, saved: &Saved, claim: Claim) -> Option<u64> {
+    fn replay_saved(&self, saved: &Saved, claim: Claim) -> Option<u64> {
+        self.replay_from(claim, (saved.sent, saved.cut), &saved.history)
+    }
+
+    /// The same as if the socket were cut now.
+    fn replay_live(&self, socket: &Socket, claim: Claim) -> Option<u64> {
+        let track = socket.track()?;
+        let sent = track.sent.load(Ordering::Relaxed);
+        self.replay_from(claim, (sent, self.next()), &lock(&track.history))
+    }
+
+    fn replay_from(&self, claim: Claim, (sent, cut): (u64, u64), history: &History) -> Option<u64> {
         let from = match claim.place {
             Some(place) if self.next() <= place => return None,
             // It has all that was sent before the cut, whatever the log has forgotten of it.
-            Some(place) if saved.sent <= place => saved.cut.max(place + 1),
+            Some(place) if sent <= place => cut.max(place + 1),
             // It remembers a packet of this socket, or of one before: then it has got none.
-            Some(place) => saved.history.since().max(place + 1),
-            None if saved.sent == 0 => saved.cut,
+            Some(place) => history.since().max(place + 1),
+            None if sent == 0 => cut,
             None => return None,
         };
-        (self.first <= from && saved.history.floor() <= from).then_some(from)
+        (self.first <= from && history.floor() <= from).then_some(from)
     }
 
     /// Gives a saved state back with the packets that were missed, if the client is the same.
@@ -364,11 +412,8 @@ impl Inner {
     ) -> Option<(Saved, Missed)> {
         let saved = self.shelf.find(track.pid)?;
         let is_same = skips_middlewares
-            || match (saved.identity.as_deref(), identity) {
-                (None, None) => saved.auth == track.auth,
-                (before, now) => before == now,
-            };
-        let from = self.replay_from(saved, claim).filter(|_| is_same)?;
+            || is_same((saved.identity.as_deref(), saved.auth), (identity, track.auth));
+        let from = self.replay_saved(saved, claim).filter(|_| is_same)?;
         let recipient = saved.history.recipient(saved.id);
         let skipped = usize::try_from(from - self.first).ok()?;
         let behind = (from..).zip(self.packets.iter().skip(skipped));
@@ -384,6 +429,14 @@ impl Inner {
         }
         drop(recipient);
         self.shelf.take(track.pid).map(|saved| (saved, missed))
+    }
+}
+
+/// Whether a client is the one from before: by its identity, or else by its auth payload.
+fn is_same(before: (Option<&str>, Fingerprint), now: (Option<&str>, Fingerprint)) -> bool {
+    match (before.0, now.0) {
+        (None, None) => before.1 == now.1,
+        (before, now) => before == now,
     }
 }
 

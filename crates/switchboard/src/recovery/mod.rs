@@ -20,7 +20,8 @@
 //!    before a room was left.
 //! 3. **Saved or live, never both.** A cut moves a session from the socket into the log, a
 //!    recovery moves it back, both under the lock. Between the replay and going live there is no
-//!    gap, and no pid is used twice at the same time.
+//!    gap, and no pid is used twice at the same time. Who asks for the state of a live socket has
+//!    that one cut first, and then finds it saved.
 //! 4. **No hole.** The log forgets its oldest packets first. A client is recovered only if
 //!    everything from its place on is there: one comparison of numbers.
 //! 5. **Lock order:** log, then the socket's rooms, then rooms and outboxes. No code of the
@@ -56,8 +57,8 @@ pub(crate) use log::{Cut, Log, Moves, Restored};
 /// this covers events that are neither volatile nor want an ack.
 ///
 /// Cost, in namespaces where it is on: each event carries some 19 bytes more (its place, as the
-/// last argument); events are kept for a while, within the limits below; and the broadcasts of one
-/// namespace run one after the other.
+/// last argument); events are kept for a while, within the limits below; each connected client costs
+/// some 50 bytes; and the broadcasts of one namespace run one after the other.
 ///
 /// With a [parser](crate::parser) of your own there is no recovery, but a warning in the log.
 ///
@@ -128,7 +129,7 @@ impl Recovery {
 
     /// How many bytes of memory a namespace uses for events that it keeps. Default 8 MiB. An event
     /// counts twice, as text and as WebSocket frame, because both may have been made; recipients
-    /// share both.
+    /// share both. The names of the rooms that it was for count too.
     pub fn bytes_max(self, bytes: usize) -> Self {
         Self { bytes_max: bytes, ..self }
     }

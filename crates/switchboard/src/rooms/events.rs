@@ -62,6 +62,13 @@ impl Listeners {
         self.is_any.store(true, Ordering::Release);
     }
 
+    /// Drops them: one that holds the server would otherwise keep it alive.
+    pub(crate) fn clear(&self) {
+        self.is_any.store(false, Ordering::Release);
+        let all = std::mem::take(&mut *write(&self.all));
+        drop(all);
+    }
+
     fn is_any(&self) -> bool {
         self.is_any.load(Ordering::Acquire)
     }

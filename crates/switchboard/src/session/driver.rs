@@ -14,7 +14,7 @@ use super::ending::{Closing, End};
 use super::link::Link;
 use super::polling::{Polling, PostBody};
 use super::raw::Raw;
-use super::slots::Slot;
+use super::slots::{self, Slot};
 use super::{Command, Session};
 use crate::DisconnectReason;
 use crate::engine::Closed;
@@ -152,16 +152,17 @@ impl Driver {
                 self.put_out(&socket);
                 Ok(())
             }
+            Command::TakenOver(socket, heir) => {
+                let end = End::taken_over();
+                if let Some(slot) = self.slots.iter_mut().find(|it| it.socket.is(&socket)) {
+                    slot.end_for(heir, end.farewell());
+                }
+                Err(end)
+            }
             Command::Close(reason) => {
                 if reason == DisconnectReason::ForcedServerClose {
                     // Told so, official clients do not come back by themselves.
-                    self.slots
-                        .iter()
-                        .filter(|it| it.is_live())
-                        .for_each(|it| it.socket.disconnect());
-                    for slot in &mut self.slots {
-                        slot.end(DisconnectReason::ServerNamespace.into());
-                    }
+                    self.slots.iter_mut().for_each(Slot::put_out);
                 }
                 Err(End::by_us(reason))
             }
@@ -173,15 +174,17 @@ impl Driver {
     }
 
     fn put_out(&mut self, socket: &Socket) {
-        if let Some(slot) = self.slots.iter_mut().find(|it| it.socket.is(socket)) {
-            slot.end(DisconnectReason::ServerNamespace.into());
+        let slot = self.slots.iter_mut().find(|it| it.socket.is(socket));
+        // The client may have left by itself meanwhile, and even come back with another socket.
+        let Some(slot) = slot.filter(|it| it.is_live()) else { return };
+        slot.put_out();
+        if self.put_out.iter().any(|it| **it == *socket.namespace()) {
+            return;
         }
-        if !self.put_out.iter().any(|it| **it == *socket.namespace()) {
-            if self.put_out.len() == PUT_OUT_MAX {
-                self.put_out.remove(0);
-            }
-            self.put_out.push(socket.namespace().into());
+        if PUT_OUT_MAX <= self.put_out.len() {
+            self.put_out.remove(0);
         }
+        self.put_out.push(socket.namespace().into());
     }
 
     /// Runs the handlers, and forgets sockets that are done.
@@ -356,7 +359,7 @@ impl Driver {
 
     /// Whether a socket has so much to do that reading should wait.
     pub(super) fn is_paused(&self) -> bool {
-        self.slots.iter().any(Slot::is_full) || self.raw.as_ref().is_some_and(|it| it.is_full())
+        slots::are_full(&self.slots) || self.raw.as_ref().is_some_and(|it| it.is_full())
     }
 
     /// Whether a handler of this connection has not returned.
@@ -392,7 +395,8 @@ impl Drop for Driver {
 
 /// How long a congested client may take nothing.
 const STALL: Duration = Duration::from_secs(5);
-/// As many as a connection may be in at the same time.
+/// Namespaces of which we remember that the client was put out. What comes for an older one did not
+/// cross our packet on its way.
 const PUT_OUT_MAX: usize = 100;
 
 #[cfg(test)]

@@ -68,6 +68,11 @@ impl End {
         Self::silent(DisconnectReason::TransportClose)
     }
 
+    /// The client is back on another connection, so nobody is behind this one any more.
+    pub(super) fn taken_over() -> Self {
+        Self::peer_gone().because("the client is back on another connection")
+    }
+
     /// The stream broke, or the client gave up its poll.
     pub(super) fn broken() -> Self {
         Self::silent(DisconnectReason::TransportError)
@@ -154,6 +159,11 @@ impl End {
     /// The handler of a connection without Socket.IO has returned.
     pub(super) fn handled(code: ws::CloseCode) -> Self {
         Self::told(DisconnectReason::ForcedClose, code)
+    }
+
+    /// What handlers are told.
+    pub(super) fn farewell(&self) -> Farewell {
+        Farewell { reason: self.reason, description: self.description }
     }
 
     /// What the reason leaves open, for logs.
@@ -257,7 +267,7 @@ impl Driver {
             return;
         }
         for slot in &mut self.slots {
-            slot.end(Farewell { reason: end.reason, description: end.description });
+            slot.end(end.farewell());
         }
         if let Some(raw) = &self.raw {
             raw.end(Closed::new(end.reason, end.description()));

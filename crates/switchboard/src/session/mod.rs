@@ -143,6 +143,9 @@ pub(crate) enum Command {
     Upgrade(Box<Link>),
     /// A socket was put out of its namespace; its handlers want to know.
     Disconnected(Socket),
+    /// The client of this socket is back on another connection: end this one. The
+    /// sender is dropped when the socket's disconnect handlers have returned.
+    TakenOver(Socket, oneshot::Sender<()>),
     /// End the connection.
     Close(DisconnectReason),
     /// The outbox has reached its hard bound.
@@ -166,6 +169,7 @@ impl fmt::Debug for Command {
             Self::Request(_) => "Request",
             Self::Upgrade(_) => "Upgrade",
             Self::Disconnected(_) => "Disconnected",
+            Self::TakenOver(..) => "TakenOver",
             Self::Close(_) => "Close",
             Self::SlowConsumer => "SlowConsumer",
         })

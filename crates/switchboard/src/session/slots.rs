@@ -11,13 +11,14 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use switchboard_sio::Payload;
+use tokio::sync::oneshot;
 use tracing::error;
 
 use super::occasion::{self, Turn};
-use crate::error::ConnectError;
+use crate::error::{ConnectError, DisconnectReason};
 use crate::extract::Farewell;
 use crate::handler::HandlerFuture;
-use crate::listeners::{Claim, EventListener, Lifecycle, Plan};
+use crate::listeners::{Claim, EventListener, HandlerId, Lifecycle, Plan};
 use crate::namespaces::{Asked, Stay};
 use crate::socket::Socket;
 
@@ -31,11 +32,13 @@ pub(crate) struct Slot {
     phase: Phase,
     running: Option<Running>,
     /// What runs beside: the disconnect handlers, and events of handlers that are concurrent.
-    beside: Vec<HandlerFuture<()>>,
+    beside: Vec<Beside>,
     queue: VecDeque<Waiting>,
     queue_bytes: usize,
     /// Keeps a dynamic namespace in being.
     stay: Option<Box<Stay>>,
+    /// Waits, for its drop, until nothing runs beside any more.
+    heir: Option<oneshot::Sender<()>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,9 +55,25 @@ enum Running {
     /// Whether there is such a namespace.
     Ask(HandlerFuture<Asked>, Box<str>),
     Check(HandlerFuture<Result<(), ConnectError>>, Box<str>),
+    /// The client's connection before must end.
+    TakeOver(HandlerFuture<()>, Box<str>),
     Handler(HandlerFuture<()>),
-    /// A concurrent handler has its hands full with so many events, and this is one more.
-    Crowded(Waiting, usize),
+    /// A concurrent handler has its hands full, and this is one event more.
+    Crowded(Waiting, Concurrency),
+}
+
+/// What runs beside the socket's turn.
+struct Beside {
+    /// The concurrent handler that has it in hand; `None` for disconnect handlers.
+    of: Option<HandlerId>,
+    handler: HandlerFuture<()>,
+}
+
+/// How many events a handler may have in hand at once.
+#[derive(Clone, Copy)]
+struct Concurrency {
+    of: HandlerId,
+    count: usize,
 }
 
 /// An event whose turn has not come.
@@ -93,6 +112,7 @@ impl Slot {
             queue: VecDeque::new(),
             queue_bytes: 0,
             stay: None,
+            heir: None,
         }
     }
 
@@ -117,12 +137,9 @@ impl Slot {
             && self.queue.is_empty()
     }
 
-    /// Whether so much waits that the connection should not be read.
-    pub(crate) fn is_full(&self) -> bool {
-        let is_over =
-            |times| EVENTS_MAX * times <= self.queue.len() || BYTES_MAX * times <= self.queue_bytes;
-        // A handler that waits for an ack needs reading to go on, or it would starve itself.
-        is_over(1) && (is_over(4) || !self.socket.waits_for_ack())
+    /// Whether so many times as much waits as one socket may let wait.
+    fn is_over(&self, times: usize) -> bool {
+        EVENTS_MAX * times <= self.queue.len() || BYTES_MAX * times <= self.queue_bytes
     }
 
     /// Handles an event now if the socket is idle, else later.
@@ -147,7 +164,10 @@ impl Slot {
         match was {
             Phase::Gone => (),
             // Never connected: nobody is told, and the check is of no use any more.
-            Phase::Checking => self.running = None,
+            Phase::Checking => {
+                self.running = None;
+                self.socket.detach(None);
+            }
             Phase::Live => {
                 self.socket.detach(Some(farewell.reason));
                 let disconnecting = self.farewell_handlers(Lifecycle::Disconnecting);
@@ -158,7 +178,7 @@ impl Slot {
                 if !(disconnecting.is_empty() && disconnect.is_empty()) {
                     let handlers = [disconnecting, disconnect];
                     let farewell = occasion::farewell(handlers, self.socket.clone(), farewell);
-                    self.beside.push(Box::pin(farewell));
+                    self.beside.push(Beside { of: None, handler: Box::pin(farewell) });
                 }
             }
         }
@@ -168,14 +188,32 @@ impl Slot {
         }
     }
 
+    /// Ends the socket because the server wants it, and tells the client if it is connected.
+    pub(crate) fn put_out(&mut self) {
+        if self.is_live() {
+            self.socket.say_goodbye();
+        }
+        self.end(DisconnectReason::ServerNamespace.into());
+    }
+
     fn farewell_handlers(&self, occasion: Lifecycle) -> Vec<EventListener> {
         occasion::handlers(&self.socket, occasion)
+    }
+
+    /// Ends the socket, and drops `heir` when its disconnect handlers have returned.
+    pub(crate) fn end_for(&mut self, heir: oneshot::Sender<()>, farewell: Farewell) {
+        self.heir = Some(heir);
+        self.end(farewell);
+        if self.beside.is_empty() {
+            self.heir = None;
+        }
     }
 
     /// Drops everything that still runs or waits.
     pub(crate) fn abandon(&mut self) {
         self.running = None;
         self.beside = Vec::new();
+        self.heir = None;
         self.queue = VecDeque::new();
         self.queue_bytes = 0;
     }
@@ -193,8 +231,9 @@ impl Slot {
                     self.queue_bytes -= payload_len(&payload);
                     self.start(id, payload, cx)?;
                 }
-                Some(Running::Crowded(_, limit)) => {
-                    if *limit <= self.beside.len() {
+                Some(Running::Crowded(_, concurrency)) => {
+                    let concurrency = *concurrency;
+                    if self.is_crowded(concurrency) {
                         return Ok(());
                     }
                     if let Some(Running::Crowded(event, _)) = self.running.take() {
@@ -231,6 +270,15 @@ impl Slot {
                         Err(refusal) => self.refuse(&refusal),
                     }
                 }
+                Some(Running::TakeOver(cut, auth)) => {
+                    if poll_caught(cut, cx)?.is_pending() {
+                        return Ok(());
+                    }
+                    let auth = std::mem::take(auth);
+                    self.running = None;
+                    self.socket = self.socket.take_over(&auth);
+                    self.check(&auth);
+                }
             }
         }
     }
@@ -247,6 +295,10 @@ impl Slot {
     }
 
     fn accept(&mut self, auth: &str) {
+        if let Some(cut) = self.socket.cut_rival() {
+            self.running = Some(Running::TakeOver(cut, auth.into()));
+            return;
+        }
         if !self.socket.attach() {
             // It cannot have its state back, so it begins anew, with another id.
             self.socket = self.socket.begin_anew(auth);
@@ -263,6 +315,8 @@ impl Slot {
 
     fn refuse(&mut self, refusal: &ConnectError) {
         self.phase = Phase::Gone;
+        // The middleware may have put it into rooms, which would keep it.
+        self.socket.detach(None);
         let namespace = self.socket.namespace();
         let (message, data) = (refusal.message(), refusal.raw_data());
         let encoding = &self.socket.namespace_inner().encoding;
@@ -279,7 +333,7 @@ impl Slot {
             return Ok(());
         }
         let mut polled = Ok(());
-        self.beside.retain_mut(|it| match poll_caught(it, cx) {
+        self.beside.retain_mut(|it| match poll_caught(&mut it.handler, cx) {
             Ok(it) => it.is_pending(),
             Err(panicked) => {
                 polled = Err(panicked);
@@ -288,6 +342,7 @@ impl Slot {
         });
         if self.beside.is_empty() {
             self.beside = Vec::new();
+            self.heir = None;
         }
         polled
     }
@@ -296,15 +351,22 @@ impl Slot {
     fn begin(
         &mut self,
         mut handler: HandlerFuture<()>,
-        concurrency: usize,
+        concurrency: Option<Concurrency>,
         cx: &mut TaskContext<'_>,
     ) -> Result<(), Panicked> {
-        if concurrency == 1 {
+        let Some(Concurrency { of, .. }) = concurrency else {
             self.running = Some(Running::Handler(handler));
-        } else if poll_caught(&mut handler, cx)?.is_pending() {
-            self.beside.push(handler);
+            return Ok(());
+        };
+        if poll_caught(&mut handler, cx)?.is_pending() {
+            self.beside.push(Beside { of: Some(of), handler });
         }
         Ok(())
+    }
+
+    /// Whether a handler has as many events in hand as it may.
+    fn is_crowded(&self, Concurrency { of, count }: Concurrency) -> bool {
+        count <= self.beside.iter().filter(|it| it.of == Some(of)).count()
     }
 
     fn start(
@@ -319,7 +381,9 @@ impl Slot {
         let shared = namespace.plan(&name);
         let family = namespace.family_plan(&name);
         let concurrency = concurrency([Some(&own), Some(&shared), family.as_ref()]);
-        if 1 < concurrency && concurrency <= self.beside.len() {
+        if let Some(concurrency) = concurrency
+            && self.is_crowded(concurrency)
+        {
             drop(name);
             let event = Waiting { id, payload: payload.into_owned() };
             self.running = Some(Running::Crowded(event, concurrency));
@@ -360,10 +424,20 @@ impl Drop for Slot {
     }
 }
 
-/// The most that one of the event's handlers asks for.
-fn concurrency(plans: [Option<&Plan>; 3]) -> usize {
+/// Whether so much waits on one of these sockets that their connection should not be read.
+pub(crate) fn are_full(slots: &[Slot]) -> bool {
+    // A handler that waits for an ack needs reading to go on, or it would starve itself. It may
+    // have asked another socket of its client.
+    let waits_for_ack = || slots.iter().any(|it| it.socket.waits_for_ack());
+    slots.iter().any(|it| it.is_over(1))
+        && (slots.iter().any(|it| it.is_over(4)) || !waits_for_ack())
+}
+
+/// The most that one of the event's handlers asks for, if that is more than one event at once.
+fn concurrency(plans: [Option<&Plan>; 3]) -> Option<Concurrency> {
     let handlers = plans.into_iter().flatten().filter_map(|it| it.own.as_deref()).flatten();
-    handlers.map(EventListener::concurrency).max().unwrap_or(1)
+    let most = handlers.map(|it| Concurrency { of: it.id, count: it.concurrency() });
+    most.filter(|it| 1 < it.count).max_by_key(|it| it.count)
 }
 
 /// How much there is to do for an event.

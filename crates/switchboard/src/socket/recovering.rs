@@ -2,13 +2,18 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
 
 use super::Socket;
+use crate::Id;
+use crate::handler::HandlerFuture;
 use crate::namespace::NamespaceInner;
 use crate::recovery::{self, Admission, Cut, Log, Restored, Track};
 use crate::rooms::RoomLimits;
 use crate::rooms::events::RoomEvents;
-use crate::session::Session;
+use crate::session::{Command, Session};
 use crate::sync::lock;
 
 impl Socket {
@@ -59,12 +64,42 @@ impl Socket {
         (Self::new(namespace, session, &auth, id, track), auth)
     }
 
+    /// Cuts the connection before, when the client is back and we had not noticed that it was gone.
+    /// `None` when there is none, else what to wait for; then comes
+    /// [`take_over`](Self::take_over).
+    pub(crate) fn cut_rival(&self) -> Option<HandlerFuture<()>> {
+        let (log, track) = self.tracked()?;
+        track.rival()?;
+        let rival = log.rival(self, track);
+        Some(Box::pin(async move {
+            let Some(rival) = rival else { return };
+            let (going, gone) = oneshot::channel();
+            let session = Arc::clone(rival.session());
+            // Refused only when its task is gone, and then so is the socket.
+            session.outbox.command(Command::TakenOver(rival, going)).ok();
+            // It ends by being dropped.
+            tokio::time::timeout(FAREWELL_WAIT, gone).await.ok();
+        }))
+    }
+
+    /// The socket for the same client once its rival is gone: it has its state back, or begins
+    /// anew.
+    pub(crate) fn take_over(&self, auth: &str) -> Self {
+        let found = self.tracked().and_then(|(log, track)| Some(track.after(track.rival()?, log)));
+        let (id, track) = found.unzip();
+        self.replaced(auth, id.flatten(), track)
+    }
+
     /// The socket for the same client when it cannot have its state back.
     pub(crate) fn begin_anew(&self, auth: &str) -> Self {
+        self.replaced(auth, None, self.track().map(Track::anew))
+    }
+
+    fn replaced(&self, auth: &str, id: Option<Id>, track: Option<Box<Track>>) -> Self {
         self.detach(None);
         self.clear();
         let (namespace, session) = (Arc::clone(&self.0.namespace), Arc::clone(&self.0.session));
-        Self::new(namespace, session, auth, None, self.track().map(Track::anew))
+        Self::new(namespace, session, auth, id, track)
     }
 
     /// Takes back what the socket before has left. Called under the log's lock; gives what is to be
@@ -102,3 +137,6 @@ impl Socket {
         Some((self.0.namespace.recovery()?, track))
     }
 }
+
+/// How long a client that takes over from its own old connection waits for the handlers of that.
+const FAREWELL_WAIT: Duration = Duration::from_secs(3);

@@ -38,6 +38,7 @@
 //! Spec: RFC 6455; RFC 8441 for HTTP/2.
 
 mod connect;
+mod deflating;
 mod driver;
 mod error;
 mod handler;

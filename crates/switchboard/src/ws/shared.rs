@@ -10,9 +10,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use switchboard_ws as floor;
-use switchboard_ws::deflate::{Agreement, Compressor};
+use switchboard_ws::deflate::Agreement;
 use switchboard_ws::{CloseCode, Role};
 
+use super::deflating::Deflating;
 use super::reading::Reading;
 use super::stream::Writer;
 use super::{Closed, Error, Message, Prepared};
@@ -66,14 +67,6 @@ struct State {
     message_due: Option<Instant>,
 }
 
-/// What compresses.
-struct Deflating {
-    agreement: Agreement,
-    /// Held until the frame is queued: with context takeover frames must leave in the order in
-    /// which they were compressed.
-    compressor: Mutex<Compressor>,
-}
-
 /// What is asked of the connection's task.
 pub(super) enum Command {
     /// The outbox has reached its hard bound.
@@ -110,10 +103,7 @@ impl Shared {
             Role::Client { mask_key } => Some(*mask_key),
             Role::Server => None,
         };
-        let deflating = agreed.deflate.map(|agreement| {
-            let compressor = Mutex::new(Compressor::new(&agreement, role));
-            Box::new(Deflating { agreement, compressor })
-        });
+        let deflating = agreed.deflate.map(|agreement| Box::new(Deflating::new(agreement, role)));
         Self {
             outbox: Outbox::websocket(Dialect::default(), UsualBounds),
             writer: Mutex::new(Some(writer)),

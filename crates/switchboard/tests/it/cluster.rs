@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use switchboard::cluster::{Local, ServerSide, ServerSideAckError};
-use switchboard::{AckError, BroadcastAckError, Server};
+use switchboard::{AckError, Binary, BroadcastAckError, Server, Socket};
 
 use tokio::sync::oneshot;
 
@@ -52,6 +52,58 @@ async fn a_broadcast_reaches_the_sockets_of_every_server_once() {
 }
 
 #[tokio::test]
+async fn what_comes_from_another_server_is_shown_to_whoever_watches() {
+    for parser in [None, Some(switchboard::parser::Parser::msgpack())] {
+        let cluster = Local::new();
+        let is_msgpack = parser.is_some();
+        let [here, there] = [(); 2].map(|()| {
+            let builder = Server::builder().cluster(&cluster);
+            match parser.clone() {
+                Some(parser) => builder.parser(parser).build(),
+                None => builder.build(),
+            }
+        });
+        let (shown, mut seen) = tokio::sync::mpsc::unbounded_channel();
+        let by_socket = shown.clone();
+        there.on("connection", async move |socket: Socket| {
+            let shown = by_socket.clone();
+            socket.on_any_outgoing(move |it| {
+                let bytes = it.attachments().iter().map(|it| it.len()).sum::<usize>();
+                shown.send(format!("socket {} {}", it.event(), bytes)).unwrap();
+            });
+        });
+        there.on_any_outgoing(move |it| {
+            assert!(it.socket().is_none());
+            shown.send(format!("all {} {}", it.event(), it.args_json())).unwrap();
+        });
+        let running = start(&there).await;
+        let _client = if is_msgpack {
+            let mut client = Client::open(&running).await;
+            let mut connect = Vec::new();
+            switchboard_sio::msgpack::connect_request("/", None, &mut connect).unwrap();
+            client.send_binary(&connect).await;
+            client.receive().await;
+            client
+        } else {
+            Client::connect(&running).await.0
+        };
+        here.emit("news", (1, "x")).unwrap();
+        here.to("nobody").emit("away", ()).unwrap();
+        here.emit("image", &Binary(b"pixels".as_slice().into())).unwrap();
+        drop(here.emit_with_ack::<()>("asked", &2));
+        let mut told = Vec::new();
+        while let Ok(it) = seen.try_recv() {
+            told.push(it);
+        }
+        let bytes = r#"{"_placeholder":true,"num":0}"#;
+        let expected =
+            [r#"all news 1,"x""#, "socket news 0", "all away ", &format!("all image {bytes}")];
+        assert_eq!(told[..4], expected);
+        assert_eq!(told[4..], ["socket image 6", "all asked 2", "socket asked 0"]);
+    }
+}
+
+#[tokio::test]
 async fn sockets_of_every_server_are_fetched_moved_and_put_out() {
     let Pair { here, there, near, mut far, running: _servers } = pair().await;
     there.of("/").socket(&far.1).unwrap().set_data("Ada").unwrap();
@@ -90,7 +142,7 @@ async fn acks_of_every_server_are_gathered() {
     // Each server counts its acks by itself.
     drop(there.local().emit_with_ack::<()>("first", ()));
     assert_eq!(far.0.text().await, r#"420["first"]"#);
-    let binary = switchboard::Binary(vec![1, 2].into());
+    let binary = Binary(vec![1, 2].into());
     let asked = here.emit_with_ack::<String>("who?", (&1, binary));
     let header = |id| format!(r#"451-{id}["who?",1,{{"_placeholder":true,"num":0}}]"#);
     assert_eq!(near.0.text().await, header(0));

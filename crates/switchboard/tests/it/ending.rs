@@ -1,6 +1,8 @@
 //! Ends of connections: reasons, clean-up, and what still runs.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use switchboard::{DisconnectReason, Server, Socket};
@@ -171,4 +173,70 @@ async fn bad_packets_close_their_connection_with_the_right_code() {
     let (mut client, _) = Client::connect(&server).await;
     client.send_binary(b"stray").await;
     assert_eq!(client.receive().await, Message::Closed(Some(1002)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_was_put_out_may_come_back_at_once() {
+    let io = Server::builder().rooms_per_socket_max(5_000).build();
+    io.on("connection", async |socket: Socket| {
+        // It takes a while to leave them all.
+        socket.join((0..5_000).map(|n| n.to_string()).collect::<Vec<_>>()).unwrap();
+        socket.emit("joined", ()).unwrap();
+    });
+    let server = start(&io).await;
+    let mut client = Client::open(&server).await;
+    for _ in 0..20 {
+        let id = client.join("40").await;
+        assert_eq!(client.text().await, r#"42["joined"]"#);
+        let socket = io.of("/").socket(&id).unwrap();
+        let putting_out = tokio::task::spawn_blocking(move || socket.disconnect());
+        assert_eq!(client.text().await, "41");
+        client.send("40").await;
+        let connected = client.text().await;
+        assert!(connected.starts_with("40{"), "{connected}");
+        assert_eq!(client.text().await, r#"42["joined"]"#);
+        client.send("41").await;
+        within(putting_out).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_can_be_put_out_as_soon_as_it_can_be_found() {
+    let io = Server::builder().build();
+    let server = start(&io).await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let (found, stop) = (io.clone(), Arc::clone(&is_over));
+    let putting_out = std::thread::spawn(move || {
+        let mut seen = HashSet::new();
+        while !stop.load(Ordering::Relaxed) {
+            found.sockets().iter().filter(|it| seen.insert(it.id())).for_each(Socket::disconnect);
+        }
+    });
+    let mut client = Client::open(&server).await;
+    for _ in 0..1_000 {
+        client.join("40").await;
+        assert_eq!(client.text().await, "41");
+    }
+    is_over.store(true, Ordering::Relaxed);
+    putting_out.join().unwrap();
+    assert_eq!(io.sockets_count(), 0);
+}
+
+#[tokio::test]
+async fn a_connection_remembers_a_limited_number_of_namespaces_that_it_was_put_out_of() {
+    let io = Server::builder().build();
+    let family = io.of_fn(async |name, _auth| name.starts_with("/x"));
+    family.on("connection", async |socket: Socket| socket.disconnect());
+    io.on("echo", async |socket: Socket| socket.emit("echo", ()).unwrap());
+    let server = start(&io).await;
+    let (mut client, _) = Client::connect(&server).await;
+    for n in 0..200 {
+        client.join(&format!("40/x{n},")).await;
+        assert_eq!(client.text().await, format!("41/x{n},"));
+    }
+    // The latest are what may cross a packet on its way.
+    client.send_all([r#"42/x199,["late"]"#, r#"42/x150,["late"]"#, r#"42["echo"]"#]).await;
+    assert_eq!(client.text().await, r#"42["echo"]"#);
+    client.send(r#"42/x0,["late"]"#).await;
+    assert_eq!(client.close_code().await, Some(1002));
 }

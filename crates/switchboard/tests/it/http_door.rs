@@ -244,7 +244,7 @@ async fn the_cookie_comes_with_the_first_answer_of_polling_only() {
     let poll = ask(&server, &format!("{OPEN}&sid={sid}"), &[]).await;
     assert_eq!((poll.status, poll.header("set-cookie")), (200, None));
     assert_eq!(ask_websocket(&server, "", &[]).await.header("set-cookie"), None);
-    let named = Cookie::new().name("node").http_only(false).same_site(SameSite::Strict);
+    let named = Cookie::new().name("node").unwrap().http_only(false).same_site(SameSite::Strict);
     let server = serve(Server::builder().cookie(named)).await;
     let answer = ask(&server, OPEN, &[]).await;
     let expected = format!("node={}; Path=/; SameSite=Strict", field(answer.text(), "sid"));

@@ -483,3 +483,24 @@ async fn concurrent_events_end_before_their_socket_does() {
     client.send(r#"42["boom"]"#).await;
     assert_eq!(client.close_code().await, Some(1011));
 }
+
+#[tokio::test]
+async fn concurrent_handlers_of_several_events_do_not_wait_for_each_other() {
+    let io = server();
+    let gate = Arc::new(Notify::new());
+    let opened = Arc::clone(&gate);
+    let slow = async move |ack: Ack| {
+        opened.notified().await;
+        ack.send(()).unwrap();
+    };
+    io.on("slow", concurrent(8, slow));
+    io.on("quick", concurrent(2, async |ack: Ack| ack.send("quick").unwrap()));
+    let server = start(&io).await;
+    let (mut client, _) = Client::connect(&server).await;
+    client.send_all([r#"421["slow"]"#, r#"422["slow"]"#, r#"423["quick"]"#]).await;
+    assert_eq!(client.text().await, r#"433["quick"]"#);
+    gate.notify_waiters();
+    let mut rest = [client.text().await, client.text().await];
+    rest.sort();
+    assert_eq!(rest, ["431[]", "432[]"]);
+}

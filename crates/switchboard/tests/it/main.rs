@@ -38,6 +38,7 @@ mod pressure;
 mod promises_order;
 mod promises_pressure;
 mod recovery;
+mod recovery_early;
 mod recovery_rules;
 mod recovery_stress;
 mod rooms;

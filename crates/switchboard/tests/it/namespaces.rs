@@ -207,6 +207,40 @@ async fn a_family_broadcasts_to_all_its_namespaces() {
 }
 
 #[tokio::test]
+async fn a_family_knows_and_moves_the_sockets_of_all_its_namespaces() {
+    let io = Server::builder().build();
+    let family = io.of_fn(async |name, _auth| name.starts_with("/t-"));
+    let server = start(&io).await;
+    let mut clients = Vec::new();
+    for name in ["/t-1", "/t-2"] {
+        let mut client = Client::open(&server).await;
+        client.send(&format!("40{name},")).await;
+        client.text().await;
+        clients.push((name, client));
+    }
+    assert_eq!((family.sockets_count(), family.sockets().len()), (2, 2));
+    assert_eq!(family.fetch_sockets().await.unwrap().len(), 2);
+    io.of("/t-1").sockets_join("one");
+    family.sockets_join(["both", "other"]);
+    family.in_("one").sockets_leave("other");
+    assert_eq!(family.within("other").fetch_sockets().await.unwrap().len(), 1);
+    assert_eq!(family.to("both").sockets().len(), 2);
+    family.send(&1).unwrap();
+    family.in_("one").within("other").send(&2).unwrap();
+    family.local().compress(false).emit("end", ()).unwrap();
+    for (name, client) in &mut clients {
+        for expected in [r#"["message",1]"#, r#"["message",2]"#, r#"["end"]"#] {
+            assert_eq!(client.text().await, format!("42{name},{expected}"));
+        }
+    }
+    family.to("one").disconnect_sockets(false);
+    assert_eq!(clients[0].1.text().await, "41/t-1,");
+    assert_eq!(family.sockets_count(), 1);
+    family.sockets_leave("both");
+    assert!(family.to("both").sockets().is_empty());
+}
+
+#[tokio::test]
 async fn a_new_namespace_is_announced_before_a_client_gets_in() {
     let io = Server::builder().build();
     let names = Arc::new(Mutex::new(Vec::new()));
@@ -383,7 +417,7 @@ async fn circles_of_handlers_and_sockets_do_not_leak() {
 #[tokio::test]
 async fn a_server_that_has_been_closed_drops_its_handlers() {
     let io = Server::builder().build();
-    let (a, b, c, d) = (Arc::new(()), Arc::new(()), Arc::new(()), Arc::new(()));
+    let [a, b, c, d, e] = std::array::from_fn(|_| Arc::new(()));
     let held = (io.clone(), Arc::clone(&a));
     io.on("x", async move || drop(held));
     let held = (io.clone(), Arc::clone(&b));
@@ -399,12 +433,17 @@ async fn a_server_that_has_been_closed_drops_its_handlers() {
         let held = held.clone();
         async move { drop(held) }
     });
+    let held = (io.clone(), Arc::clone(&e));
+    io.on_room_event(move |_| {
+        let (io, _kept) = &held;
+        io.clients_count();
+    });
     let server = start(&io).await;
     let (client, _) = Client::connect(&server).await;
     drop(client);
     server.stop().await;
     within(io.close()).await;
-    for held in [a, b, c, d] {
+    for held in [a, b, c, d, e] {
         assert_eq!(Arc::strong_count(&held), 1);
     }
 }

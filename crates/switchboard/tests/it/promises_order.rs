@@ -124,3 +124,30 @@ async fn what_a_handler_emits_arrives_before_its_ack_and_after_what_came_before(
         assert_eq!(client.text().await, format!("43{id}[3]"));
     }
 }
+
+#[tokio::test]
+async fn a_handler_gets_the_ack_of_another_socket_of_a_client_that_floods_it() {
+    let io = Server::builder().build();
+    let (asker, other) = (io.of("/"), io.of("/other"));
+    asker.on("ask", async move |socket: Socket, Data(id): Data<String>| {
+        let asked = other.socket(&id).unwrap();
+        let asked = asked.emit_with_ack("question", ()).timeout(Duration::from_secs(15));
+        let answer: Result<String, AckError> = asked.await;
+        socket.emit("answer", &answer.map_err(|it| it.to_string()).unwrap()).unwrap();
+    });
+    io.of("/").on("n", async |socket: Socket, Data(n): Data<u64>| socket.emit("n", &n).unwrap());
+    let server = start(&io).await;
+    let (mut client, _) = Client::connect(&server).await;
+    client.send("40/other,").await;
+    let id = crate::client::field(&client.text().await, "sid");
+    client.send(&format!(r#"42["ask","{id}"]"#)).await;
+    let question = client.text().await;
+    let id = &question["42/other,".len()..question.find('[').unwrap()];
+    let padding = "x".repeat(200);
+    let flood = (0..900).map(|n| format!(r#"42["n",{n},"{padding}"]"#));
+    client.send_all(flood.chain([format!(r#"43/other,{id}["here"]"#)])).await;
+    assert_eq!(client.text().await, r#"42["answer","here"]"#);
+    for n in 0..900 {
+        assert_eq!(client.text().await, format!(r#"42["n",{n}]"#));
+    }
+}

@@ -1,8 +1,11 @@
 //! Rooms: who gets a broadcast, and what is left when people go.
 
-use switchboard::{Ack, Data, Server, Socket};
+use std::sync::Arc;
 
-use crate::client::{Client, start, until};
+use switchboard::{Ack, ConnectError, Data, RoomEvent, Server, Socket};
+use tokio::sync::{Notify, mpsc};
+
+use crate::client::{Client, start, until, within};
 
 /// A server whose clients may join rooms and send to them.
 fn rooms_server() -> Server {
@@ -95,4 +98,71 @@ async fn a_socket_that_is_gone_cannot_come_back_by_join() {
     socket.join("late").unwrap();
     socket.emit("nothing", ()).unwrap();
     assert_eq!(io.of("/").rooms_count(), 0);
+}
+
+#[tokio::test]
+async fn a_socket_that_is_refused_is_in_no_room() {
+    let io = Server::builder().build();
+    let (entered, mut entering) = mpsc::unbounded_channel();
+    io.middleware(async move |socket: Socket| {
+        socket.join(["vip", "staff"]).unwrap();
+        entered.send(socket).unwrap();
+        Err(ConnectError::new("not today"))
+    });
+    let (events, mut told) = mpsc::unbounded_channel();
+    io.on_room_event(move |event| events.send(event.clone()).unwrap());
+    let server = start(&io).await;
+    let mut client = Client::open(&server).await;
+    client.send("40").await;
+    assert_eq!(client.text().await, r#"44{"message":"not today"}"#);
+    until(|| io.rooms_count() == 0).await;
+    let told: Vec<_> = std::iter::from_fn(|| told.try_recv().ok()).collect();
+    let left = told.iter().filter(|it| matches!(it, RoomEvent::Leave { .. })).count();
+    let deleted = told.iter().filter(|it| matches!(it, RoomEvent::Delete { .. })).count();
+    assert_eq!((told.len(), left, deleted), (8, 2, 2), "{told:?}");
+    // Nor does it come back by a clone.
+    let socket = within(entering.recv()).await.unwrap();
+    socket.join("vip").unwrap();
+    assert_eq!((io.rooms_count(), io.to("vip").sockets().len()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_client_that_goes_while_it_is_checked_leaves_its_rooms() {
+    let io = Server::builder().build();
+    io.middleware(async |socket: Socket| {
+        socket.join("vip").unwrap();
+        std::future::pending::<Result<(), ConnectError>>().await
+    });
+    let server = start(&io).await;
+    let mut client = Client::open(&server).await;
+    client.send("40").await;
+    until(|| io.rooms_count() == 1).await;
+    drop(client);
+    until(|| io.clients_count() == 0).await;
+    until(|| io.rooms_count() == 0).await;
+}
+
+#[tokio::test]
+async fn a_broadcast_reaches_nobody_who_has_not_been_let_in() {
+    let io = Server::builder().build();
+    let gate = Arc::new(Notify::new());
+    let wait = Arc::clone(&gate);
+    io.middleware(async move |socket: Socket| {
+        socket.join("vip").unwrap();
+        wait.notified().await;
+        Ok(())
+    });
+    let server = start(&io).await;
+    let mut client = Client::open(&server).await;
+    client.send("40").await;
+    until(|| io.rooms_count() == 1).await;
+    assert_eq!(io.to("vip").sockets().len(), 0);
+    io.to("vip").emit("secret", ()).unwrap();
+    let asked = io.to("vip").emit_with_ack::<()>("secret", ()).await;
+    assert!(asked.unwrap().is_empty());
+    gate.notify_one();
+    let connected = client.text().await;
+    assert!(connected.starts_with("40{"), "{connected}");
+    io.to("vip").emit("news", ()).unwrap();
+    assert_eq!(client.text().await, r#"42["news"]"#);
 }

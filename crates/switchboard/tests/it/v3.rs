@@ -432,6 +432,8 @@ async fn the_id_of_a_socket_is_the_one_that_its_client_shows() {
     assert_eq!(within(id.recv()).await.as_ref(), Some(&in_chat));
     assert_eq!(io.of("/chat").socket(&in_chat).unwrap().displayed_id(), in_chat);
     assert_eq!(io.of("/chat").socket(&sid).unwrap().displayed_id(), in_chat);
+    let remote = io.of("/chat").to(&in_chat).fetch_sockets().await.unwrap().remove(0);
+    assert_eq!((&*remote.displayed_id(), remote.id().as_str()), (&*in_chat, &*sid));
     assert!(io.of("/").socket(&in_chat).is_none());
 
     let (mut other, other_id) = Client::connect(&server).await;

@@ -1,3 +1,5 @@
+//! An event middleware that does not say whether the event may pass.
+
 //~ cannot handle this
 //~ an event middleware `Result<(), EventError>`
 

@@ -1,3 +1,5 @@
+//! A handler with a value that nobody would get.
+
 //~ cannot handle this
 //~ not an async function of extractors
 //~ it returns `()`

@@ -1,3 +1,5 @@
+//! A middleware that does not say whether the client may connect.
+
 //~ cannot handle this
 //~ not an async function of extractors
 //~ a middleware returns `Result<(), ConnectError>`

@@ -1,3 +1,5 @@
+//! A handler that is no function.
+
 //~ `&str` cannot handle this
 //~ not an async function of extractors
 

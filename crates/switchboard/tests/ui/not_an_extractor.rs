@@ -1,3 +1,5 @@
+//! An argument that no context can give.
+
 //~ `u8` is not something that a handler can ask for
 //~ not an extractor
 //~ handlers take `Socket`, `Data<T>`

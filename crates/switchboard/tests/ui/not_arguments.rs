@@ -1,3 +1,5 @@
+//! An emit of what cannot be written.
+
 //~ `Odd` cannot be the arguments of an event
 //~ one argument: `&value`; several: a tuple `(a, b)`; none: `()`
 

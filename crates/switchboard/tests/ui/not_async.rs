@@ -1,3 +1,5 @@
+//! A handler that is not async.
+
 //~ cannot handle this
 //~ not an async function of extractors
 //~ a handler is an async function or closure of up to eight extractors

@@ -1,3 +1,5 @@
+//! A handler that captures what cannot be cloned.
+
 //~ the trait bound `OnlyOne: Clone` is not satisfied
 
 struct OnlyOne;

@@ -1,3 +1,5 @@
+//! A handler whose future must stay on its thread.
+
 //~ future cannot be sent between threads safely
 //~ `held`
 

@@ -41,7 +41,7 @@ pub(super) fn register(namespace: &Namespace) {
     namespace.on("about", async |socket: Socket, ack: Ack| {
         let handshake = socket.handshake();
         let about = json!({
-            "id": socket.id(),
+            "id": socket.displayed_id(),
             "transport": socket.transport().as_str(),
             "colour": handshake.query("colour"),
             "address": handshake.address().map(|it| it.ip()),

@@ -13,7 +13,7 @@ pub(super) fn register(namespace: &Namespace) {
 }
 
 async fn welcome(socket: Socket, Auth(auth): Auth<Value>) {
-    let welcome = json!({ "id": socket.id(), "namespace": socket.namespace(), "auth": auth });
+    let welcome = json!({ "id": socket.displayed_id(), "namespace": socket.namespace(), "auth": auth });
     socket.emit("welcome", &welcome).ok();
     socket.insert(welcome);
 }
@@ -47,7 +47,7 @@ fn part(namespace: &Namespace) {
     });
     let all = namespace.clone();
     namespace.on("disconnect", async move |socket: Socket, reason: DisconnectReason| {
-        println!("left {} {} {reason}", socket.namespace(), socket.id());
-        all.to("log").emit("left", &json!({ "id": socket.id(), "reason": reason })).ok();
+        println!("left {} {} {reason}", socket.namespace(), socket.displayed_id());
+        all.to("log").emit("left", &json!({ "id": socket.displayed_id(), "reason": reason })).ok();
     });
 }

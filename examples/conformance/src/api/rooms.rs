@@ -18,7 +18,8 @@ pub(super) fn register(namespace: &Namespace) {
     });
     let all = namespace.clone();
     namespace.on("sockets", async move |Data(room): Data<String>, ack: Ack| {
-        let mut ids: Vec<_> = all.to(room).sockets().iter().map(|it| it.id().to_string()).collect();
+        let found = all.to(room).sockets();
+        let mut ids: Vec<_> = found.iter().map(|it| it.displayed_id().into_owned()).collect();
         ids.sort();
         ack.send(&ids).ok();
     });

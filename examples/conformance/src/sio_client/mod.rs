@@ -14,10 +14,12 @@ use crate::options::Options;
 
 /// Has the namespaces of those tests; every other one is refused.
 pub(crate) fn server(options: &Options) -> Server {
-    let builder = options.builder().recovery(Recovery::default()).allow_request(async |_request: RequestInfo| {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        Ok(())
-    });
+    let builder = options.builder().recovery(Recovery::default()).allow_request(
+        async |_request: RequestInfo| {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            Ok(())
+        },
+    );
     let io = builder.build();
     io.middleware(async |handshake: Arc<Handshake>| {
         match handshake.query("fail").filter(|it| !it.is_empty()) {
@@ -31,7 +33,7 @@ pub(crate) fn server(options: &Options) -> Server {
     bytes::register(&main);
     for namespace in [main, io.of("/foo")] {
         namespace.on("getId", async |socket: Socket, ack: Ack| {
-            ack.send(&socket.id()).ok();
+            ack.send(&socket.displayed_id()).ok();
         });
     }
     for name in ["/timeout_socket", "/valid", "/asd"] {

@@ -20,6 +20,7 @@ use tracing::debug;
 
 use super::PeerAddress;
 use super::http2::{self, Streams};
+use super::patience::Watched;
 #[cfg(feature = "tls")]
 use super::tls;
 use crate::handshake::Secured;
@@ -87,8 +88,9 @@ where
             // Called within the request's own task, where `Ownership` looks for it.
             async move { app.call(request).await }
         });
-        let stream = TokioIo::new(stream);
         if !kind.is_http2 {
+            let (stream, writes) = Watched::new(stream);
+            let stream = TokioIo::new(stream);
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD_TIMEOUT)
@@ -97,14 +99,21 @@ where
                 .serve_connection(stream, service)
                 .with_upgrades();
             let mut connection = pin!(connection);
-            return tokio::select! {
-                served = connection.as_mut() => served,
-                _ = stopped.changed() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
+            let served = async {
+                tokio::select! {
+                    served = connection.as_mut() => served,
+                    _ = stopped.changed() => {
+                        connection.as_mut().graceful_shutdown();
+                        connection.await
+                    }
                 }
             };
+            return tokio::select! {
+                served = served => served,
+                () = writes.stalled() => Ok(()),
+            };
         }
+        let stream = TokioIo::new(stream);
         let streams = Streams::new();
         let builder = http2::builder(streams.clone(), settings.streams_max);
         let mut connection = pin!(builder.serve_connection(stream, service));

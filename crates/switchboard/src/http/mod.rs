@@ -21,6 +21,7 @@
 //! | `query.rs` | query strings |
 //! | `serve.rs` | the accept loop |
 //! | `connection.rs` | one connection: TLS, HTTP/1.1 or HTTP/2, its end |
+//! | `patience.rs` | answers over HTTP/1.1 that nobody takes |
 //! | `http2.rs` | the streams of an HTTP/2 connection and their limits |
 //! | `tls.rs` | TLS handshakes, and a configuration from files |
 
@@ -36,6 +37,7 @@ mod hooks;
 mod http2;
 pub(crate) mod options;
 pub(crate) mod origin;
+mod patience;
 mod polling;
 pub(crate) mod query;
 mod refusal;

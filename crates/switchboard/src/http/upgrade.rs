@@ -25,6 +25,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::http2::Ownership;
+use super::patience::Watched;
 
 /// A request that may become a WebSocket.
 #[derive(Debug)]
@@ -160,7 +161,12 @@ impl ByteStream {
     /// Plain TCP without the HTTP layers in between, and what was read beyond the handshake.
     pub(crate) fn into_tcp(self) -> Result<(TcpStream, Bytes), Self> {
         let Self { io, is_http2, ownership } = self;
-        match io.into_inner().downcast::<TokioIo<TcpStream>>() {
+        let upgraded = match io.into_inner().downcast::<TokioIo<Watched<TcpStream>>>() {
+            Ok(parts) => return Ok((parts.io.into_inner().into_inner(), parts.read_buf)),
+            Err(upgraded) => upgraded,
+        };
+        // From another accept loop, or on a client's side.
+        match upgraded.downcast::<TokioIo<TcpStream>>() {
             Ok(parts) => Ok((parts.io.into_inner(), parts.read_buf)),
             Err(upgraded) => Err(Self { io: TokioIo::new(upgraded), is_http2, ownership }),
         }

@@ -4,11 +4,14 @@ use std::convert::Infallible;
 use std::io::Read;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::read::{GzDecoder, ZlibDecoder};
 use http_body::{Body, Frame};
 use switchboard::{ClientBundles, Cors, HttpCompression, Server, ServerBuilder, Socket};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpSocket;
 use tower_service::Service;
 
 use crate::client::{Running, field, request, start, until, within};
@@ -227,3 +230,33 @@ async fn a_body_that_comes_too_slowly_is_given_up() {
     assert!((15..17).contains(&took.as_secs()), "5 s, and 1 s for each kilobyte: {took:?}");
     until(|| io.clients_count() == 0).await;
 }
+
+/// The clock leaps ahead whenever everybody waits.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_nobody_takes_is_given_up() {
+    let io = Server::builder().http_compression(None).build();
+    io.on("connection", async |socket: Socket| {
+        socket.emit("e", &"x".repeat(BYTES)).unwrap();
+    });
+    let server = start(&io).await;
+    let sid = field(ask(&server, OPEN, &[]).await.text(), "sid");
+    let query = format!("EIO=4&transport=polling&sid={sid}");
+    assert_eq!(request(&server, "POST", &query, "40").await.0, 200);
+    assert!(request(&server, "GET", &query, "").await.1.starts_with("40{"));
+    let narrow = TcpSocket::new_v4().unwrap();
+    narrow.set_recv_buffer_size(8 * 1024).unwrap();
+    let mut stream = narrow.connect(server.address).await.unwrap();
+    let head = format!("GET /socket.io/?{query} HTTP/1.1\r\nHost: a\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // Its kernel takes a part; then nothing moves, until the server is gone.
+    let mut looks = tokio::time::interval(Duration::from_secs(1));
+    within(async {
+        while stream.write_all(b" ").await.is_ok() {
+            looks.tick().await;
+        }
+    })
+    .await;
+}
+
+/// More than any kernel buffers, and less than may wait for a client.
+const BYTES: usize = 14_000_000;

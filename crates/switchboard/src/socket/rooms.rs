@@ -133,6 +133,15 @@ impl Socket {
 
     /// The rooms that the socket has joined; until the last `disconnecting` handler has returned,
     /// those that it was in. Its own id, which works as a room too, is not listed.
+    ///
+    /// ```
+    /// use switchboard::{Ack, Server, Socket};
+    ///
+    /// let io = Server::builder().build();
+    /// io.on("where am I?", async |socket: Socket, ack: Ack| {
+    ///     ack.send(&socket.rooms()).ok();
+    /// });
+    /// ```
     pub fn rooms(&self) -> Vec<Arc<str>> {
         let rooms = lock(&self.0.rooms);
         if let Some(rooms) = &*rooms {

@@ -13,7 +13,8 @@ pub(super) fn register(namespace: &Namespace) {
 }
 
 async fn welcome(socket: Socket, Auth(auth): Auth<Value>) {
-    let welcome = json!({ "id": socket.displayed_id(), "namespace": socket.namespace(), "auth": auth });
+    let welcome =
+        json!({ "id": socket.displayed_id(), "namespace": socket.namespace(), "auth": auth });
     socket.emit("welcome", &welcome).ok();
     socket.insert(welcome);
 }

@@ -142,10 +142,9 @@ where
     }
     let body = match body::read(body, session.engine.config.max_payload).await {
         Ok(body) => body,
-        Err(Unread::TooLarge) => {
-            session.close(DisconnectReason::TransportError);
-            return closing(status(StatusCode::PAYLOAD_TOO_LARGE));
-        }
+        // The session lives, as in the official server: its client learns from this answer, and
+        // not from its poll, what it did wrong.
+        Err(Unread::TooLarge) => return closing(status(StatusCode::PAYLOAD_TOO_LARGE)),
         Err(Unread::TooSlow) => {
             session.close(DisconnectReason::TransportError);
             return closing(status(StatusCode::REQUEST_TIMEOUT));

@@ -20,7 +20,7 @@ use crate::cluster::replies::Replies;
 use crate::error::ClusterError;
 use crate::flags::Flags;
 use crate::namespace::NamespaceInner;
-use crate::outgoing::{To, Written};
+use crate::outgoing::To;
 use crate::prepared::Prepared;
 use crate::rooms::names::{self, IntoRooms};
 use crate::socket::Socket;
@@ -228,14 +228,10 @@ impl Broadcast {
         id: Option<u64>,
         args: impl Args,
     ) -> Result<Prepared, EncodeError> {
-        let (namespace, name) = (&self.namespace, self.namespace.name());
-        let packet = if namespace.is_watched() {
-            let written = Written::new(args)?;
+        let namespace = &self.namespace;
+        let packet = namespace.encode_event(event, id, args, |written| {
             written.show(namespace, event, To::Many(&self.sockets()));
-            namespace.encoding.event(name, id, event, written.args())?
-        } else {
-            namespace.encoding.event(name, id, event, args)?
-        };
+        })?;
         Ok(Prepared::new(packet, self.flags))
     }
 

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use switchboard_sio::{self as sio, Args, ArgsError, EncodeError, Payload, RawArgs};
 use tracing::debug;
 
+use crate::encoding::Encoded;
 use crate::namespace::NamespaceInner;
 use crate::parser::Decoding;
 use crate::prepared::Prepared;
@@ -112,21 +113,28 @@ impl Written {
 
     /// Calls whoever watches. Call it without any lock.
     pub(crate) fn show(&self, namespace: &NamespaceInner, event: &str, recipients: To<'_>) {
-        let mut text = Vec::new();
         // What cannot be sent is not shown; the sending says why.
-        let Ok(attachments) = sio::encode::event("/", None, event, self.args(), &mut text) else {
-            return;
-        };
-        let mut decoder = sio::Decoder::new(sio::Role::Client);
-        let text = String::from_utf8(text).unwrap_or_default();
-        let mut packet = decoder.receive(sio::Input::Text(&text), &ours());
-        for attachment in &attachments {
-            packet = decoder.receive(sio::Input::Binary(attachment), &ours());
+        if let Ok(payload) = Payload::of_event(event, self.args()) {
+            show(namespace, event, payload, recipients);
         }
-        let Ok(Some(sio::Packet { body: sio::Body::Event { payload, .. }, .. })) = packet else {
-            return;
-        };
-        show(namespace, event, payload, recipients);
+    }
+}
+
+impl NamespaceInner {
+    /// Encodes an event of ours. If somebody watches, `show` is given it before.
+    pub(crate) fn encode_event(
+        &self,
+        event: &str,
+        id: Option<u64>,
+        args: impl Args,
+        show: impl FnOnce(&Written),
+    ) -> Result<Encoded, EncodeError> {
+        if !self.is_watched() {
+            return self.encoding.event(self.name(), id, event, args);
+        }
+        let written = Written::new(args)?;
+        show(&written);
+        self.encoding.event(self.name(), id, event, written.args())
     }
 }
 

@@ -23,7 +23,6 @@ use crate::cluster::OpenRequest;
 use crate::cluster::message::{self, Body, Heard, Question};
 use crate::error::AckError;
 use crate::namespace::NamespaceInner;
-use crate::outgoing::{To, Written};
 use crate::prepared::Prepared;
 use crate::socket::Socket;
 
@@ -241,15 +240,6 @@ enum Asked {
 impl Broadcast {
     /// The one way by which every broadcast with an ack goes.
     pub(super) fn gather(&self, event: &str, args: impl Args) -> Result<Gathering, EncodeError> {
-        if self.namespace.is_watched() {
-            let written = Written::new(args)?;
-            written.show(&self.namespace, event, To::Many(&self.sockets()));
-            return self.gather_unseen(event, written.args());
-        }
-        self.gather_unseen(event, args)
-    }
-
-    fn gather_unseen(&self, event: &str, args: impl Args) -> Result<Gathering, EncodeError> {
         let namespace = &self.namespace;
         let ack = namespace.next_ack();
         let timeout = self.ack_timeout.unwrap_or_else(|| namespace.ack_timeout());

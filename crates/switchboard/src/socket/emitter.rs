@@ -10,7 +10,7 @@ use crate::ack::EmitWithAck;
 use crate::broadcast::Broadcast;
 use crate::encoding::Encoded;
 use crate::flags::Flags;
-use crate::outgoing::{To, Written};
+use crate::outgoing::To;
 use crate::prepared::Prepared;
 use crate::rooms::names::IntoRooms;
 
@@ -225,13 +225,9 @@ impl Socket {
         flags: Flags,
     ) -> Result<bool, EncodeError> {
         let namespace = &self.0.namespace;
-        let packet = if namespace.is_watched() {
-            let written = Written::new(args)?;
+        let packet = namespace.encode_event(event, id, args, |written| {
             written.show(namespace, event, To::One(self));
-            self.encoding().event(self.namespace(), id, event, written.args())?
-        } else {
-            self.encoding().event(self.namespace(), id, event, args)?
-        };
+        })?;
         Ok(match self.tracked() {
             Some((log, track)) if id.is_none() && !flags.is_volatile => {
                 log.emit(self.encoding(), &Prepared::new(packet, flags), self, track)

@@ -195,14 +195,22 @@ async fn watchers_see_emits_and_broadcasts_but_no_acks() {
     io.emit("b", ()).unwrap();
     io.to(&id).emit("c", &[true]).unwrap();
     drop(socket.emit_with_ack::<()>("d", &Value::Null));
+    drop(io.to(&id).emit_with_ack::<()>("asked", ()));
     let expected = [
         ["first one: a(1,\"two\")", "second one: a(1,\"two\")", "own one: a(1,\"two\")"],
         ["first all: b()", "second all: b()", "own one: b()"],
         ["first all: c([true])", "second all: c([true])", "own one: c([true])"],
         ["first one: d(null)", "second one: d(null)", "own one: d(null)"],
+        ["first all: asked()", "second all: asked()", "own one: asked()"],
     ];
     assert_eq!(lines(&log), expected.concat());
-    for expected in [r#"42["a",1,"two"]"#, r#"42["b"]"#, r#"42["c",[true]]"#, r#"420["d",null]"#] {
+    for expected in [
+        r#"42["a",1,"two"]"#,
+        r#"42["b"]"#,
+        r#"42["c",[true]]"#,
+        r#"420["d",null]"#,
+        r#"421["asked"]"#,
+    ] {
         assert_eq!(client.text().await, expected);
     }
     // An ack is no event.

@@ -115,6 +115,11 @@ impl<'a> Payload<'a> {
         Self::ack(json, PLAIN)?.with_attachments(attachments)
     }
 
+    /// Bytes of the JSON and of the attachments together.
+    pub fn bytes_len(&self) -> usize {
+        self.json().len() + self.attachments().iter().map(Bytes::len).sum::<usize>()
+    }
+
     /// A payload to be sent by a parser of your own.
     ///
     /// # Errors

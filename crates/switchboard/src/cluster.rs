@@ -6,6 +6,7 @@
 //! | `message.rs` | what servers tell each other: a closed set |
 //! | `local.rs` | servers of one process: [`Local`] |
 //! | `hear.rs` | what a server does with a message of another one |
+//! | `answers.rs` | the way of answers to whoever has asked, and their limit |
 //! | `replies.rs` | questions to other servers, and the way back of the answers |
 //! | `server_side.rs` | events between servers |
 //!
@@ -16,12 +17,12 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::mpsc;
-
 use crate::Id;
 use crate::sync::lock;
+use answers::Answers;
 use message::{Adapter, Heard, Message};
 
+pub(crate) mod answers;
 mod hear;
 mod local;
 pub(crate) mod message;
@@ -36,7 +37,7 @@ pub(crate) struct Node {
     id: Id,
     adapter: Box<dyn Adapter>,
     /// Questions of ours that wait for answers. Each is bounded by its timeout.
-    requests: Mutex<HashMap<u64, mpsc::UnboundedSender<Heard>>>,
+    requests: Mutex<HashMap<u64, Answers>>,
     next_request: AtomicU64,
 }
 
@@ -67,10 +68,7 @@ impl Node {
     }
 
     /// Opens a question, whose answers go to `answers`. Gives the servers that will be asked too.
-    pub(crate) fn open(
-        self: &Arc<Self>,
-        answers: mpsc::UnboundedSender<Heard>,
-    ) -> (OpenRequest, Vec<Id>) {
+    pub(crate) fn open(self: &Arc<Self>, answers: Answers) -> (OpenRequest, Vec<Id>) {
         let id = self.next_request.fetch_add(1, Ordering::Relaxed);
         let mut requests = lock(&self.requests);
         requests.insert(id, answers);
@@ -84,8 +82,7 @@ impl Node {
     pub(crate) fn hear_answer(&self, request: u64, answer: Heard) {
         let asker = lock(&self.requests).get(&request).cloned();
         if let Some(asker) = asker {
-            // Nobody listens any more when the asking future was dropped a moment ago.
-            asker.send(answer).ok();
+            asker.send(answer);
         }
     }
 
@@ -93,7 +90,7 @@ impl Node {
     pub(crate) fn lose(&self, server: Id) {
         let askers: Vec<_> = lock(&self.requests).values().cloned().collect();
         for asker in askers {
-            asker.send(Heard::Lost(server)).ok();
+            asker.send(Heard::Lost(server));
         }
     }
 

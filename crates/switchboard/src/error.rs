@@ -18,6 +18,11 @@ pub enum AckError {
     Disconnected,
     /// More acks wait on this socket than the limit allows (10,000).
     TooManyPending,
+    /// The answers to a broadcast have 64 MiB together: those that wait to be taken from
+    /// [`BroadcastAnswers`](crate::BroadcastAnswers), or all of an awaited
+    /// [`BroadcastAck`](crate::BroadcastAck). There was no room for this one; take them one by one,
+    /// or ask for less.
+    TooManyBytes,
     /// The event was volatile, and was dropped because the client could not take it at once.
     NotSent,
     /// The event could not be encoded.
@@ -32,6 +37,7 @@ impl fmt::Display for AckError {
             Self::Timeout => f.write_str("the client did not acknowledge in time"),
             Self::Disconnected => f.write_str("the socket was disconnected before it acknowledged"),
             Self::TooManyPending => f.write_str("too many acks are pending on this socket"),
+            Self::TooManyBytes => f.write_str("too many bytes of answers to this broadcast"),
             Self::NotSent => f.write_str("the volatile event was dropped"),
             Self::Encode(error) => write!(f, "could not encode the event: {error}"),
             Self::Decode(error) => write!(f, "the acknowledgement is of another type: {error}"),

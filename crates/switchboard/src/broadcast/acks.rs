@@ -13,13 +13,13 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use switchboard_sio::{Args, ArgsError, EncodeError, Payload, RawArgs};
-use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
 use super::Broadcast;
 use super::target::Target;
 use crate::Id;
 use crate::cluster::OpenRequest;
+use crate::cluster::answers::{self, Answers, Hearing};
 use crate::cluster::message::{self, Body, Heard, Question};
 use crate::error::AckError;
 use crate::namespace::NamespaceInner;
@@ -79,6 +79,7 @@ impl<T> BroadcastAck<T> {
 impl<T: DeserializeOwned> BroadcastAck<T> {
     async fn collect(self) -> Result<Vec<T>, BroadcastAckError<T>> {
         let mut stream = self.stream().map_err(BroadcastAckError::Encode)?;
+        stream.gathering.answers.is_kept = true;
         let (mut answers, mut missing) = (Vec::new(), Vec::new());
         while let Some((id, answer)) = stream.next().await {
             match answer {
@@ -188,14 +189,13 @@ impl<T: fmt::Debug> std::error::Error for BroadcastAckError<T> {
 pub(crate) struct Share {
     socket: Id,
     /// Gone once there was an answer.
-    answers: Option<mpsc::UnboundedSender<Heard>>,
+    answers: Option<Answers>,
 }
 
 impl Share {
     pub(crate) fn answer(mut self, answer: Result<Payload<'static>, AckError>) {
         if let Some(answers) = self.answers.take() {
-            // Nobody listens any more when the asking future was dropped a moment ago.
-            answers.send(Heard::Acked(self.socket, answer)).ok();
+            answers.send(Heard::Acked(self.socket, answer));
         }
     }
 }
@@ -203,15 +203,15 @@ impl Share {
 impl Drop for Share {
     fn drop(&mut self) {
         if let Some(answers) = self.answers.take() {
-            answers.send(Heard::Acked(self.socket, Err(AckError::Disconnected))).ok();
+            answers.send(Heard::Acked(self.socket, Err(AckError::Disconnected)));
         }
     }
 }
 
 /// Answers that come in, and who still owes one.
 pub(crate) struct Gathering {
-    /// Holds at most one answer of each recipient, so it is bounded by their number.
-    answers: mpsc::UnboundedReceiver<Heard>,
+    /// Holds at most one answer of each recipient.
+    answers: Hearing,
     ack: u64,
     pending: HashMap<Id, Asked>,
     /// Those of a server that is gone.
@@ -270,7 +270,7 @@ impl NamespaceInner {
         target: &Target,
         ack: u64,
         packet: &Prepared,
-        answers: &mpsc::UnboundedSender<Heard>,
+        answers: &Answers,
     ) -> HashMap<Id, Asked> {
         // Collected first: an answer may wake whoever waits, which no lock of a room should see.
         let sockets = target.sockets(self);
@@ -298,8 +298,8 @@ impl Gathering {
         ack: u64,
         packet: &Prepared,
         timeout: Duration,
-    ) -> (Self, mpsc::UnboundedSender<Heard>) {
-        let (answers, heard) = mpsc::unbounded_channel();
+    ) -> (Self, Answers) {
+        let (answers, heard) = answers::open();
         let gathering = Self {
             pending: namespace.ask(target, ack, packet, &answers),
             answers: heard,

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::answers::{self, Hearing};
 use super::message::Heard;
 use super::{Node, OpenRequest};
 use crate::Id;
@@ -13,7 +13,7 @@ use crate::Id;
 /// The answers to one question.
 #[derive(Debug)]
 pub(crate) struct Replies {
-    heard: mpsc::UnboundedReceiver<Heard>,
+    heard: Hearing,
     waiting: Vec<Id>,
     request: OpenRequest,
     asked_at: Instant,
@@ -22,7 +22,7 @@ pub(crate) struct Replies {
 impl Replies {
     /// Opens a question, which must be published next.
     pub(crate) fn open(node: &Arc<Node>) -> Self {
-        let (answers, heard) = mpsc::unbounded_channel();
+        let (answers, heard) = answers::open();
         let (request, waiting) = node.open(answers);
         Self { heard, waiting, request, asked_at: Instant::now() }
     }

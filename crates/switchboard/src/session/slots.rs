@@ -151,7 +151,7 @@ impl Slot {
         cx: &mut TaskContext<'_>,
     ) -> Result<(), Panicked> {
         if self.running.is_some() || !self.queue.is_empty() {
-            self.queue_bytes += payload_len(&payload);
+            self.queue_bytes += payload.bytes_len();
             self.queue.push_back(Waiting { id, payload: payload.into_owned() });
             return Ok(());
         }
@@ -229,7 +229,7 @@ impl Slot {
                         self.queue = VecDeque::new();
                         return Ok(());
                     };
-                    self.queue_bytes -= payload_len(&payload);
+                    self.queue_bytes -= payload.bytes_len();
                     self.start(id, payload, cx)?;
                 }
                 Some(Running::Crowded(_, concurrency)) => {
@@ -486,10 +486,6 @@ fn drop_caught<T>(value: T) {
     if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
         error!("something that a handler kept panicked when it was dropped");
     }
-}
-
-fn payload_len(payload: &Payload<'_>) -> usize {
-    payload.json().len() + payload.attachments().iter().map(bytes::Bytes::len).sum::<usize>()
 }
 
 /// Events that may wait on one socket before reading stops.

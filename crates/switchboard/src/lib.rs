@@ -41,6 +41,7 @@
 //! ```
 
 mod ack;
+mod batch;
 mod bounds;
 mod broadcast;
 mod chunks;

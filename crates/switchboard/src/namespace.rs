@@ -21,6 +21,7 @@ use crate::recovery::{self, Recovery};
 use crate::registration::registration;
 use crate::rooms::events::RoomEvent;
 use crate::rooms::{Membership, Room, Rooms};
+use crate::session::flusher::Flusher;
 use crate::socket::Socket;
 use crate::state::StateMap;
 use crate::sync::{read, write};
@@ -229,6 +230,7 @@ pub(crate) struct Reach {
     pub(crate) node: Option<Arc<Node>>,
     /// Whether clients that were cut off come back.
     pub(crate) recovery: recovery::Switch,
+    pub(crate) flusher: Arc<Flusher>,
 }
 
 impl NamespaceInner {
@@ -246,6 +248,11 @@ impl NamespaceInner {
             reach,
             server_side: Handlers::default(),
         }
+    }
+
+    /// Who writes broadcasts.
+    pub(crate) fn flusher(&self) -> &Flusher {
+        &self.reach.flusher
     }
 
     /// The log, if connections are recovered here.

@@ -25,6 +25,7 @@ use crate::packet_rate::PacketRate;
 use crate::recovery::{Recovery, Switch};
 use crate::rooms::RoomLimits;
 use crate::session::driver::Driver;
+use crate::session::flusher::Flusher;
 use crate::session::{Command, Link, Session};
 use crate::state::StateMap;
 use crate::sync::{read, write};
@@ -63,6 +64,7 @@ pub(crate) struct Engine {
     /// Where the connections live, once there was one.
     runtime: OnceLock<Handle>,
     pub(crate) sessions: Sessions,
+    pub(crate) flusher: Arc<Flusher>,
     pub(crate) wheel: Arc<Wheel<Session>>,
     pub(crate) namespaces: Namespaces,
     is_closing: AtomicBool,
@@ -75,13 +77,16 @@ impl Engine {
     pub(crate) fn new(config: Config, state: StateMap, node: Option<Arc<Node>>) -> Self {
         let wheel = Arc::new(Wheel::new());
         let recovery = Switch::new(&config, &wheel);
-        let namespaces = Namespaces::new(&config, state, node.clone(), recovery);
+        let flusher = Arc::<Flusher>::default();
+        let namespaces =
+            Namespaces::new(&config, state, node.clone(), recovery, Arc::clone(&flusher));
         Self {
             config,
             node,
             runtime: OnceLock::new(),
             namespaces,
             sessions: Sessions::new(),
+            flusher,
             wheel,
             is_closing: AtomicBool::new(false),
             tasks: AtomicUsize::new(0),
@@ -178,6 +183,7 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         self.leave_cluster();
+        self.flusher.close();
     }
 }
 

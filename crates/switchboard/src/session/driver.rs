@@ -21,6 +21,7 @@ use crate::engine::Closed;
 use crate::packet_rate::Meter;
 use crate::parser::Decoding;
 use crate::socket::Socket;
+use crate::sync::lock;
 use crate::wheel::Timer;
 
 /// Owns a connection, from its handshake until its last handler has returned.
@@ -67,7 +68,8 @@ impl Driver {
     }
 
     /// A connection that begins with a WebSocket.
-    pub(crate) fn websocket(session: Arc<Session>, link: Link, now: Instant) -> Self {
+    pub(crate) fn websocket(session: Arc<Session>, mut link: Link, now: Instant) -> Self {
+        session.open_wire(&mut link);
         let transport = TransportState::WebSocket(link);
         Self::new(session, transport, eio::Transport::WebSocket, now)
     }
@@ -277,8 +279,9 @@ impl Driver {
     fn flush(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
         let flushed = match &mut self.transport {
             TransportState::WebSocket(link) => {
+                let mut wire = lock(&self.session.wire);
                 self.session.outbox.take_chunks(link.writing());
-                link.poll_flush(cx)
+                link.poll_flush(&mut wire, cx)
             }
             TransportState::Polling(polling) => {
                 if polling.hold_poll() {
@@ -422,6 +425,7 @@ impl Drop for Driver {
             raw.abandon();
         }
         drop(self.session.outbox.retire());
+        self.session.close_wire();
         self.session.engine.dismiss();
     }
 }

@@ -12,7 +12,7 @@ use tracing::debug;
 
 use super::driver::{Driver, TransportState};
 use super::ending::End;
-use super::link::{Link, Scratch};
+use super::link::Scratch;
 use super::slots::Slot;
 use crate::DisconnectReason;
 use crate::namespaces::{Admission, Namespaces, UNKNOWN};
@@ -249,7 +249,7 @@ impl Driver {
                 };
                 let mut replies = Vec::new();
                 let event = link.ws.receive(&mut input, now, &mut replies);
-                queue(link, &replies);
+                link.queue(&replies);
                 match event {
                     Ok(None) => break,
                     Ok(Some(ws::Event::Text(text))) => self.candidate_packet(&text, now, cx),
@@ -293,7 +293,7 @@ impl Driver {
                     if let Some(link) = &mut self.candidate {
                         let mut frame = Vec::new();
                         crate::dialect::encode_text_frame(&text, &mut frame);
-                        queue(link, &frame);
+                        link.queue(&frame);
                     }
                 }
             }
@@ -309,7 +309,7 @@ impl Driver {
 
     fn flush_candidate(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         if let Some(link) = &mut self.candidate
-            && link.poll_flush(cx).is_err()
+            && link.poll_flush_alone(cx).is_err()
         {
             self.candidate_lost();
         }
@@ -319,13 +319,6 @@ impl Driver {
     fn candidate_lost(&mut self) {
         self.candidate = None;
         self.eio.candidate_lost();
-    }
-}
-
-/// Queues frames on a link that has no outbox yet.
-pub(super) fn queue(link: &mut Link, frames: &[u8]) {
-    if !frames.is_empty() {
-        link.writing().append_with(|queued| queued.extend_from_slice(frames));
     }
 }
 

@@ -44,6 +44,7 @@ mod ack;
 mod bounds;
 mod broadcast;
 mod chunks;
+mod deadline;
 mod deflation;
 mod dialect;
 mod encoding;

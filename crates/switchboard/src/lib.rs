@@ -45,6 +45,7 @@ mod batch;
 mod bounds;
 mod broadcast;
 mod chunks;
+mod deadline;
 mod deflation;
 mod dialect;
 mod encoding;

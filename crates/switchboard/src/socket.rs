@@ -75,6 +75,10 @@ impl Socket {
         self.0.id
     }
 
+    pub(crate) fn id_ref(&self) -> &Id {
+        &self.0.id
+    }
+
     /// The id as the client itself shows it: nearly always [`id`](Self::id).
     ///
     /// Clients of Engine.IO 3 (see [`allow_eio3`](crate::ServerBuilder::allow_eio3)) derive it

@@ -200,7 +200,6 @@ pub(super) struct Closing {
     is_shut: bool,
 }
 
-#[expect(clippy::large_enum_variant, reason = "short-lived, and boxed by its owner")]
 enum Way {
     WebSocket(Link),
     /// What the next polls get, one body each.

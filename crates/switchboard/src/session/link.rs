@@ -33,8 +33,8 @@ pub(crate) enum Io {
 pub(crate) struct Link {
     io: Io,
     pub(crate) ws: Connection,
-    /// What followed the handshake's head in the same read.
-    early: Bytes,
+    /// What followed the handshake's head in the same read. Rarely anything.
+    early: Option<Box<Bytes>>,
     writing: Writing,
     /// The client has said that it reads no bytes here; see [`Dialect`](crate::dialect::Dialect).
     pub(crate) is_base64: bool,
@@ -62,6 +62,7 @@ impl Link {
             }
             Err(stream) => (Io::Other(Box::new(stream)), Bytes::new()),
         };
+        let early = (!early.is_empty()).then(|| Box::new(early));
         let (writing, deflate) = (Writing::default(), agreement.and_then(Deflation::new));
         Self { io, ws, early, writing, is_base64: false, deflate }
     }
@@ -72,14 +73,16 @@ impl Link {
         cx: &mut Context<'_>,
         scratch: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        if !self.early.is_empty() {
-            let len = self.early.len().min(scratch.len());
+        if let Some(early) = &mut self.early {
+            let len = early.len().min(scratch.len());
             let (head, _) = scratch.split_at_mut(len);
-            self.early.copy_to_slice(head);
+            early.copy_to_slice(head);
+            if early.is_empty() {
+                // Nothing retained: an empty `Bytes` may still pin hyper's buffer.
+                self.early = None;
+            }
             return Poll::Ready(Ok(len));
         }
-        // Nothing retained: an empty `Bytes` may still pin hyper's buffer.
-        self.early = Bytes::new();
         let mut buffer = ReadBuf::new(scratch);
         match &mut self.io {
             Io::Tcp(io, _) => ready!(Pin::new(io).poll_read(cx, &mut buffer))?,

@@ -15,6 +15,7 @@ use super::ending::End;
 use super::link::Scratch;
 use super::slots::Slot;
 use crate::DisconnectReason;
+use crate::deadline::Deadline;
 use crate::namespaces::{Admission, Namespaces, UNKNOWN};
 use crate::parser::Fault;
 use crate::socket::Socket;
@@ -148,9 +149,9 @@ impl Driver {
             Fault::Panicked => End::panicked(),
         })?;
         if !self.decoder.is_waiting() {
-            self.attachments_by = None;
+            self.attachments_by = Deadline::NONE;
         } else if self.attachments_by.is_none() {
-            self.attachments_by = Some(now + ATTACHMENTS_WAIT);
+            self.attachments_by = Deadline::after(ATTACHMENTS_WAIT, now);
         }
         match packet {
             Some(packet) if self.session.dialect.is_v3() => {
@@ -173,7 +174,8 @@ impl Driver {
         let slot = at.and_then(|at| self.slots.get_mut(at)).filter(|it| !it.is_checking());
         let Some(slot) = slot else {
             // A packet that crossed our own disconnect on the way is no mistake of the client.
-            let crossed = at.is_none() && self.put_out.iter().any(|it| **it == *packet.namespace);
+            let mut put_out = self.put_out.iter().flat_map(|it| it.iter());
+            let crossed = at.is_none() && put_out.any(|it| **it == *packet.namespace);
             return if crossed { Ok(()) } else { Err(End::misplaced()) };
         };
         match packet.body {
@@ -217,13 +219,19 @@ impl Driver {
                 return Ok(());
             }
         };
-        self.put_out.retain(|it| **it != *namespace);
+        if let Some(put_out) = &mut self.put_out {
+            put_out.retain(|it| **it != *namespace);
+        }
         let polled = slot.poll(cx);
         if slot.is_live() {
-            self.connect_by = None;
+            self.connect_by = Deadline::NONE;
         }
         if polled.is_err() {
             slot.abandon();
+        }
+        if self.slots.is_empty() {
+            // Nearly always there is only one, and a vector begins with room for four.
+            self.slots.reserve_exact(1);
         }
         self.slots.push(slot);
         polled.map_err(|_panic| End::panicked())

@@ -60,6 +60,7 @@ impl Link {
             // A small message must not wait for the next one. Failing here costs latency only.
             let _ = stream.set_nodelay(true);
         }
+        let early = if early.is_empty() { Bytes::new() } else { early };
         let (writing, deflate) = (Writing::default(), agreement.and_then(Deflation::new));
         Self { io, ws, early, writing, is_base64: false, deflate }
     }
@@ -74,10 +75,12 @@ impl Link {
             let len = self.early.len().min(scratch.len());
             let (head, _) = scratch.split_at_mut(len);
             self.early.copy_to_slice(head);
+            if self.early.is_empty() {
+                // Nothing retained: an empty `Bytes` may still pin hyper's buffer.
+                self.early = Bytes::new();
+            }
             return Poll::Ready(Ok(len));
         }
-        // Nothing retained: an empty `Bytes` may still pin hyper's buffer.
-        self.early = Bytes::new();
         let mut buffer = ReadBuf::new(scratch);
         match &mut self.io {
             Io::Tcp(io) => ready!(Pin::new(io).poll_read(cx, &mut buffer))?,

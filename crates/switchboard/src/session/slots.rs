@@ -15,11 +15,12 @@ use switchboard_sio::Payload;
 use tokio::sync::oneshot;
 use tracing::error;
 
+use super::choice::{Concurrency, Sole, concurrency, sole_handler};
 use super::occasion::{self, Turn};
 use crate::error::{ConnectError, DisconnectReason};
 use crate::extract::Farewell;
 use crate::handler::HandlerFuture;
-use crate::listeners::{Claim, EventListener, HandlerId, Lifecycle, Plan};
+use crate::listeners::{Claim, EventListener, HandlerId, Lifecycle};
 use crate::namespaces::{Asked, Stay};
 use crate::socket::Socket;
 
@@ -68,13 +69,6 @@ struct Beside {
     /// The concurrent handler that has it in hand; `None` for disconnect handlers.
     of: Option<HandlerId>,
     handler: HandlerFuture<()>,
-}
-
-/// How many events a handler may have in hand at once.
-#[derive(Clone, Copy)]
-struct Concurrency {
-    of: HandlerId,
-    count: usize,
 }
 
 /// An event whose turn has not come.
@@ -155,8 +149,7 @@ impl Slot {
             self.queue.push_back(Waiting { id, payload: payload.into_owned() });
             return Ok(());
         }
-        self.start(id, payload, cx)?;
-        self.poll(cx)
+        self.start(id, payload, cx)
     }
 
     /// Ends the socket: it leaves its rooms at once, and its disconnect handlers start.
@@ -220,7 +213,13 @@ impl Slot {
     }
 
     /// Runs what can run.
+    #[inline]
     pub(crate) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Result<(), Panicked> {
+        let rests = self.running.is_none() && self.queue.is_empty() && self.beside.is_empty();
+        if rests { Ok(()) } else { self.poll_work(cx) }
+    }
+
+    fn poll_work(&mut self, cx: &mut TaskContext<'_>) -> Result<(), Panicked> {
         self.poll_beside(cx)?;
         loop {
             match &mut self.running {
@@ -231,6 +230,10 @@ impl Slot {
                     };
                     self.queue_bytes -= payload.bytes_len();
                     self.start(id, payload, cx)?;
+                    if self.running.is_some() {
+                        // It has been polled.
+                        return Ok(());
+                    }
                 }
                 Some(Running::Crowded(_, concurrency)) => {
                     let concurrency = *concurrency;
@@ -239,6 +242,9 @@ impl Slot {
                     }
                     if let Some(Running::Crowded(event, _)) = self.running.take() {
                         self.start(event.id, event.payload, cx)?;
+                    }
+                    if self.running.is_some() {
+                        return Ok(());
                     }
                 }
                 Some(Running::Handler(handler)) => {
@@ -354,19 +360,24 @@ impl Slot {
         polled
     }
 
-    /// Runs what an event has begun: in its turn, or beside what comes.
+    /// Runs what an event has begun: in its turn, or beside what comes. Most handlers end here.
     fn begin(
         &mut self,
         mut handler: HandlerFuture<()>,
         concurrency: Option<Concurrency>,
         cx: &mut TaskContext<'_>,
     ) -> Result<(), Panicked> {
-        let Some(Concurrency { of, .. }) = concurrency else {
-            self.running = Some(Running::Handler(handler));
-            return Ok(());
-        };
-        if poll_caught(&mut handler, cx)?.is_pending() {
-            self.beside.push(Beside { of: Some(of), handler });
+        match poll_caught(&mut handler, cx) {
+            Err(panicked) => {
+                drop_caught(handler);
+                return Err(panicked);
+            }
+            Ok(Poll::Ready(())) => return Ok(()),
+            Ok(Poll::Pending) => (),
+        }
+        match concurrency {
+            None => self.running = Some(Running::Handler(handler)),
+            Some(Concurrency { of, .. }) => self.beside.push(Beside { of: Some(of), handler }),
         }
         Ok(())
     }
@@ -387,6 +398,12 @@ impl Slot {
         let namespace = self.socket.namespace_inner();
         let shared = namespace.plan(&name);
         let family = namespace.family_plan(&name);
+        if own.is_empty()
+            && family.is_none()
+            && let Some(handler) = shared.sole()
+        {
+            return self.call(handler, (&name, id, &payload), None, cx);
+        }
         let concurrency = concurrency([Some(&own), Some(&shared), family.as_ref()]);
         if let Some(concurrency) = concurrency
             && self.is_crowded(concurrency)
@@ -406,12 +423,22 @@ impl Slot {
                 return self.begin(Box::pin(all), concurrency, cx);
             }
         };
+        self.call(handler, (&name, id, &payload), concurrency, cx)
+    }
+
+    fn call(
+        &mut self,
+        handler: &EventListener,
+        (name, id, payload): (&str, Option<u64>, &Payload<'_>),
+        concurrency: Option<Concurrency>,
+        cx: &mut TaskContext<'_>,
+    ) -> Result<(), Panicked> {
         match handler.claim() {
             Claim::Standing => (),
             Claim::Last => self.socket.forget_handler(handler.id),
             Claim::Spent => return Ok(()),
         }
-        let context = occasion::event_context(&self.socket, &name, id, &payload);
+        let context = occasion::event_context(&self.socket, name, id, payload);
         // Extractors may be the application's code, and so may the parser that writes an answer.
         let start =
             || (handler.call)(&context).map_err(|rejection| occasion::reject(&context, &rejection));
@@ -436,34 +463,6 @@ pub(crate) fn are_full(slots: &[Slot]) -> bool {
     let waits_for_ack = || slots.iter().any(|it| it.socket.waits_for_ack());
     slots.iter().any(|it| it.is_over(1))
         && (slots.iter().any(|it| it.is_over(4)) || !waits_for_ack())
-}
-
-/// The most that one of the event's handlers asks for, if that is more than one event at once.
-fn concurrency(plans: [Option<&Plan>; 3]) -> Option<Concurrency> {
-    let handlers = plans.into_iter().flatten().filter_map(|it| it.own.as_deref()).flatten();
-    let most = handlers.map(|it| Concurrency { of: it.id, count: it.concurrency() });
-    most.filter(|it| 1 < it.count).max_by_key(|it| it.count)
-}
-
-/// How much there is to do for an event.
-enum Sole<'a> {
-    Nobody,
-    /// The usual case, for which nothing has to be kept.
-    One(&'a EventListener),
-    Several,
-}
-
-fn sole_handler<'a>(own: &'a Plan, shared: &'a Plan, family: Option<&'a Plan>) -> Sole<'a> {
-    let plans = || [own, shared].into_iter().chain(family);
-    if !plans().all(Plan::is_plain) {
-        return Sole::Several;
-    }
-    let mut handlers = plans().filter_map(|it| it.own.as_deref()).flatten();
-    match (handlers.next(), handlers.next()) {
-        (None, _) => Sole::Nobody,
-        (Some(handler), None) => Sole::One(handler),
-        (Some(_), Some(_)) => Sole::Several,
-    }
 }
 
 fn poll_caught<Out>(

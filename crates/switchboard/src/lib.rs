@@ -50,6 +50,7 @@ mod deflation;
 mod dialect;
 mod encoding;
 mod error;
+mod event_names;
 mod extract;
 mod families;
 mod flags;

@@ -108,10 +108,7 @@ impl Driver {
 
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let now = Instant::now();
-        let commands = self.session.outbox.begin(cx.waker());
-        for command in commands {
-            self.obey(command, now, cx);
-        }
+        self.obey_all(now, cx);
         if self.is_slow_again(now) || self.raw.as_mut().is_some_and(|it| it.resumes()) {
             self.eio.resume_reading(&self.session.engine.config.eio, now);
         }
@@ -125,23 +122,51 @@ impl Driver {
             self.eio.resume_reading(&self.session.engine.config.eio, now);
             cx.waker().wake_by_ref();
         }
-        self.tick(now);
+        let mut is_calm = self.is_calm(now);
+        if !is_calm {
+            self.tick(now);
+        }
         loop {
             let blocked = self.flush(now, cx);
             if self.session.outbox.rest(blocked) {
                 break;
             }
-            let commands = self.session.outbox.begin(cx.waker());
-            for command in commands {
-                self.obey(command, now, cx);
-            }
+            self.obey_all(now, cx);
             self.poll_slots(now, cx);
         }
+        is_calm &= self.is_calm(now);
         if matches!(self.transport, TransportState::Gone(_)) && !self.runs_handlers() {
             return Poll::Ready(());
         }
-        self.arm(now, cx);
+        self.raw.iter_mut().for_each(|it| it.rest());
+        if !is_calm {
+            self.arm(now, cx);
+        }
         Poll::Pending
+    }
+
+    /// Whether nothing is due but a heartbeat, for which the wheel will ring. That is how most turns
+    /// are, so that they ask this instead of looking at each deadline twice.
+    fn is_calm(&self, now: Instant) -> bool {
+        let is_reading = match &self.transport {
+            TransportState::WebSocket(link) => link.ws.deadline().is_none(),
+            _ => false,
+        };
+        let others = (self.connect_by, self.attachments_by, self.progress_by);
+        is_reading
+            && others == (None, None, None)
+            && self.meter.is_none()
+            && self.eio.due().is_some_and(|due| now < due && self.timer.will_ring_for(due, now))
+    }
+
+    fn obey_all(&mut self, now: Instant, cx: &mut Context<'_>) {
+        let commands = self.session.outbox.begin(cx.waker());
+        if commands.is_empty() {
+            return;
+        }
+        for command in commands {
+            self.obey(command, now, cx);
+        }
     }
 
     fn obey(&mut self, command: Command, now: Instant, cx: &mut Context<'_>) {
@@ -210,20 +235,25 @@ impl Driver {
             }
             return;
         }
-        let mut panicked = false;
+        let (mut panicked, mut any_live, mut any_finished) = (false, false, false);
         for slot in &mut self.slots {
             if slot.poll(cx).is_err() {
                 slot.abandon();
                 panicked = true;
             }
+            any_live |= slot.is_live();
+            any_finished |= slot.is_finished();
         }
         if panicked {
+            // All of them have an end then, and some may be finished by it.
             self.end(End::panicked(), now);
+            any_live = false;
+            any_finished = true;
         }
-        if self.slots.iter().any(Slot::is_live) {
+        if any_live {
             self.connect_by = Deadline::NONE;
         }
-        if self.slots.iter().any(Slot::is_finished) {
+        if any_finished {
             self.slots.retain(|it| !it.is_finished());
             self.slots.shrink_to_fit();
         }
@@ -340,7 +370,6 @@ impl Driver {
 
     /// Makes sure that the task is woken when something is due.
     fn arm(&mut self, now: Instant, cx: &mut Context<'_>) {
-        self.raw.iter_mut().for_each(|it| it.rest());
         let Some(deadline) = self.next_deadline(now) else { return };
         let wheel = &self.session.engine.wheel;
         self.timer.arm(Some(wheel), &self.session, (deadline, now), cx);

@@ -70,6 +70,9 @@ impl Driver {
     ) -> Result<(), End> {
         let mut replies = Vec::new();
         loop {
+            if input.is_empty() {
+                return Ok(());
+            }
             let TransportState::WebSocket(link) = &mut self.transport else { return Ok(()) };
             let event = link.ws.receive(input, now, &mut replies);
             if !replies.is_empty() {
@@ -77,9 +80,10 @@ impl Driver {
             }
             match event {
                 Ok(None) => return Ok(()),
-                Ok(Some(ws::Event::Text(text))) => {
-                    self.message(eio::Data::Text(&text), now, cx)?;
-                }
+                Ok(Some(ws::Event::Text(text))) => match self.as_message(&text) {
+                    Some(data) => self.usual_message(data, now, cx)?,
+                    None => self.message(eio::Data::Text(&text), now, cx)?,
+                },
                 Ok(Some(ws::Event::Binary(bytes))) => {
                     self.message(eio::Data::Binary(&bytes), now, cx)?;
                 }
@@ -88,6 +92,21 @@ impl Driver {
                 Err(_wrong) => return Err(End::bad_frame()),
             }
         }
+    }
+
+    /// The data of a text for Socket.IO, which most of what arrives is: nobody else has to look at
+    /// the packet around it.
+    fn as_message<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let is_usual = !self.session.dialect.is_v3() && self.raw.is_none();
+        text.strip_prefix('4').filter(|_| is_usual)
+    }
+
+    fn usual_message(&mut self, text: &str, now: Instant, cx: &mut Context<'_>) -> Result<(), End> {
+        self.count_packet(now)?;
+        if !self.eio.note_message(&self.session.engine.config.eio, now) {
+            return Ok(());
+        }
+        self.socket_io(eio::Data::Text(text), now, cx)
     }
 
     /// One Engine.IO packet that came alone, as on a WebSocket.

@@ -15,6 +15,7 @@ use switchboard_sio::Payload;
 use tokio::sync::oneshot;
 use tracing::error;
 
+use super::choice::{Concurrency, Sole, concurrency, sole_handler};
 use super::occasion::{self, Turn};
 use crate::error::{ConnectError, DisconnectReason};
 use crate::extract::Farewell;
@@ -155,8 +156,7 @@ impl Slot {
             busy.queue.push_back(Waiting { id, payload: payload.into_owned() });
             return Ok(());
         }
-        self.start(id, payload, cx)?;
-        self.poll(cx)
+        self.start(id, payload, cx)
     }
 
     /// Ends the socket: it leaves its rooms at once, and its disconnect handlers start.
@@ -220,7 +220,13 @@ impl Slot {
     }
 
     /// Runs what can run.
+    #[inline]
     pub(crate) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Result<(), Panicked> {
+        let rests = self.running.is_none() && self.queue.is_empty() && self.beside.is_empty();
+        if rests { Ok(()) } else { self.poll_work(cx) }
+    }
+
+    fn poll_work(&mut self, cx: &mut TaskContext<'_>) -> Result<(), Panicked> {
         self.poll_beside(cx)?;
         loop {
             match &mut self.running {
@@ -229,6 +235,10 @@ impl Slot {
                         return Ok(());
                     };
                     self.start(id, payload, cx)?;
+                    if self.running.is_some() {
+                        // It has been polled.
+                        return Ok(());
+                    }
                 }
                 Some(Running::Crowded(crowded)) => {
                     let (_, concurrency) = **crowded;
@@ -238,6 +248,9 @@ impl Slot {
                     if let Some(Running::Crowded(crowded)) = self.running.take() {
                         let (event, _) = *crowded;
                         self.start(event.id, event.payload, cx)?;
+                    }
+                    if self.running.is_some() {
+                        return Ok(());
                     }
                 }
                 Some(Running::Handler(handler)) => {
@@ -370,20 +383,27 @@ impl Slot {
         polled
     }
 
-    /// Runs what an event has begun: in its turn, or beside what comes.
+    /// Runs what an event has begun: in its turn, or beside what comes. Most handlers end here.
     fn begin(
         &mut self,
         mut handler: HandlerFuture<()>,
         concurrency: Option<Concurrency>,
         cx: &mut TaskContext<'_>,
     ) -> Result<(), Panicked> {
-        let Some(Concurrency { of, .. }) = concurrency else {
-            self.running = Some(Running::Handler(handler));
-            return Ok(());
-        };
-        if poll_caught(&mut handler, cx)?.is_pending() {
-            let beside = &mut self.busy.get_or_insert_default().beside;
-            beside.push(Beside { of: Some(of), handler });
+        match poll_caught(&mut handler, cx) {
+            Err(panicked) => {
+                drop_caught(handler);
+                return Err(panicked);
+            }
+            Ok(Poll::Ready(())) => return Ok(()),
+            Ok(Poll::Pending) => (),
+        }
+        match concurrency {
+            None => self.running = Some(Running::Handler(handler)),
+            Some(Concurrency { of, .. }) => {
+                let beside = &mut self.busy.get_or_insert_default().beside;
+                beside.push(Beside { of: Some(of), handler });
+            }
         }
         Ok(())
     }
@@ -405,6 +425,12 @@ impl Slot {
         let namespace = self.socket.namespace_inner();
         let shared = namespace.plan(&name);
         let family = namespace.family_plan(&name);
+        if own.is_empty()
+            && family.is_none()
+            && let Some(handler) = shared.sole()
+        {
+            return self.call(handler, (&name, id, &payload), None, cx);
+        }
         let concurrency = concurrency([Some(&own), Some(&shared), family.as_ref()]);
         if let Some(concurrency) = concurrency
             && self.is_crowded(concurrency)
@@ -424,12 +450,22 @@ impl Slot {
                 return self.begin(Box::pin(all), concurrency, cx);
             }
         };
+        self.call(handler, (&name, id, &payload), concurrency, cx)
+    }
+
+    fn call(
+        &mut self,
+        handler: &EventListener,
+        (name, id, payload): (&str, Option<u64>, &Payload<'_>),
+        concurrency: Option<Concurrency>,
+        cx: &mut TaskContext<'_>,
+    ) -> Result<(), Panicked> {
         match handler.claim() {
             Claim::Standing => (),
             Claim::Last => self.socket.forget_handler(handler.id),
             Claim::Spent => return Ok(()),
         }
-        let context = occasion::event_context(&self.socket, &name, id, &payload);
+        let context = occasion::event_context(&self.socket, name, id, payload);
         // Extractors may be the application's code, and so may the parser that writes an answer.
         let start =
             || (handler.call)(&context).map_err(|rejection| occasion::reject(&context, &rejection));

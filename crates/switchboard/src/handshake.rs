@@ -192,7 +192,7 @@ impl Handshake {
     /// The value of a query parameter, percent-decoded.
     pub fn query(&self, name: &str) -> Option<String> {
         let (_, query) = self.uri().split_once('?')?;
-        crate::http::query::value(query, name)
+        crate::http::query::value(query, name).map(Into::into)
     }
 
     /// Every query parameter, percent-decoded.

@@ -26,7 +26,7 @@ use crate::recovery::{Recovery, Switch};
 use crate::rooms::RoomLimits;
 use crate::session::driver::Driver;
 use crate::session::flusher::Flusher;
-use crate::session::{Command, Link, Session};
+use crate::session::{Command, Session};
 use crate::state::StateMap;
 use crate::sync::{read, write};
 use crate::wheel::Wheel;
@@ -109,14 +109,6 @@ impl Engine {
         is_new
     }
 
-    /// Starts the task of a session that begins with a WebSocket, unless another session has its
-    /// id.
-    pub(crate) fn start_websocket(&self, session: &Arc<Session>, link: Link) {
-        if self.admit(session) {
-            tokio::spawn(Driver::websocket(Arc::clone(session), link, Instant::now()));
-        }
-    }
-
     pub(crate) fn is_closing(&self) -> bool {
         self.is_closing.load(Ordering::SeqCst)
     }
@@ -159,8 +151,9 @@ impl Engine {
         self.runtime.get().cloned().or_else(|| Handle::try_current().ok())
     }
 
-    /// Lets others find a session. `false` if they would find another one by its id.
-    fn admit(&self, session: &Arc<Session>) -> bool {
+    /// Lets others find a session, whose task is about to begin. `false` if they would find another
+    /// one by its id.
+    pub(crate) fn admit(&self, session: &Arc<Session>) -> bool {
         self.runtime.get_or_init(Handle::current);
         self.tasks.fetch_add(1, Ordering::SeqCst);
         if !self.sessions.insert(session) {

@@ -15,9 +15,9 @@ use switchboard_ws::{CloseCode, Connection, Role};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-use crate::chunks::Chunks;
+use crate::chunks::{Chunk, Chunks, Lent};
 use crate::deflation::Deflation;
-use crate::http::upgrade::ByteStream;
+use crate::http::upgrade::{ByteStream, Tcp};
 use crate::writing::{Flushed, Writing};
 
 /// What a WebSocket reads and writes.
@@ -53,17 +53,19 @@ impl Link {
             Some(agreement) => Connection::with_deflate(role, limits, agreement),
             None => Connection::new(role, limits),
         };
+        let mut writing = Writing::default();
         let (io, early) = match stream.into_tcp() {
-            Ok((stream, early)) => {
-                // A small message must not wait for the next one. Failing here costs latency only.
-                let _ = stream.set_nodelay(true);
+            Ok(Tcp { stream, early, head }) => {
+                if !head.is_empty() {
+                    writing.chunks.push(Chunk::Own(Lent(head)));
+                }
                 let (read, write) = stream.into_split();
                 (Io::Tcp(read, Some(write)), early)
             }
             Err(stream) => (Io::Other(Box::new(stream)), Bytes::new()),
         };
         let early = (!early.is_empty()).then(|| Box::new(early));
-        let (writing, deflate) = (Writing::default(), agreement.and_then(Deflation::new));
+        let deflate = agreement.and_then(Deflation::new);
         Self { io, ws, early, writing, is_base64: false, deflate }
     }
 

@@ -29,7 +29,7 @@ use crate::report::Results;
 use crate::rows::{Filter, KNOWN, Known, Row, Scale};
 
 const USAGE: &str = "\
-usage: cargo xtask bench [ROW...] [--quick] [--runs N] [--servers NAME,...]
+usage: cargo xtask bench [ROW...] [--quick] [--runs N] [--servers NAME,...] [--no-build]
                          [--payload BYTES,...] [--in-flight N,...] [--deflate on|off]
 
 Servers (default: all that the row knows):
@@ -43,6 +43,7 @@ Servers (default: all that the row knows):
   --servers    only these
   --payload    only the tables with these payloads: of echo*, broadcast* and ws-echo
   --in-flight  only the tables with so many in flight, 1 or 16: of echo*, broadcast* and ws-echo
+  --no-build   with servers as they were built before
   --deflate    only the tables of ws-echo and ws-rss with or without permessage-deflate
 
 With any of them docs/benchmarks.md stays as it is.";
@@ -60,6 +61,8 @@ struct Plan {
     scale: Scale,
     /// Something was left out or shortened, so that nothing is written to docs/benchmarks.md.
     is_partial: bool,
+    /// The servers are built already.
+    is_built: bool,
     command: String,
 }
 
@@ -85,7 +88,7 @@ fn main() -> ExitCode {
 impl Plan {
     fn parse(arguments: &[String]) -> Option<Self> {
         let (mut known, mut servers, mut filter) = (Vec::new(), Vec::new(), Filter::default());
-        let (mut scale, mut is_partial) = (Scale::FULL, false);
+        let (mut scale, mut is_partial, mut is_built) = (Scale::FULL, false, false);
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
             if !argument.starts_with("--") {
@@ -94,6 +97,7 @@ impl Plan {
             }
             is_partial = true;
             match argument.as_str() {
+                "--no-build" => is_built = true,
                 "--quick" => scale = Scale::QUICK,
                 "--runs" => scale.runs = rest.next()?.parse().ok().filter(|runs| *runs > 0)?,
                 "--payload" => filter.payloads = numbers(rest.next()?)?,
@@ -120,7 +124,7 @@ impl Plan {
         rows.retain(|row| !row.peers.is_empty());
         let words = ["cargo xtask bench"].into_iter().chain(arguments.iter().map(String::as_str));
         let command = words.collect::<Vec<_>>().join(" ");
-        Some(Self { rows, scale, is_partial, command })
+        Some(Self { rows, scale, is_partial, is_built, command })
     }
 }
 
@@ -132,7 +136,7 @@ fn numbers(list: &str) -> Option<Vec<usize>> {
 fn run(plan: &Plan) -> Result<()> {
     // Whoever started us takes us along: servers then follow by the same means.
     set_pdeathsig(Signal::SIGTERM)?;
-    for peer in peers_of(&plan.rows) {
+    for peer in peers_of(&plan.rows).into_iter().filter(|_| !plan.is_built) {
         peer.build().with_context(|| format!("cannot build {}", peer.name))?;
     }
     cpu::pin_generator()?;

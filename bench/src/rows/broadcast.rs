@@ -218,3 +218,35 @@ impl Room {
 fn missing(counts: &mut [usize; IN_FLIGHT_MAX], number: u32) -> Result<&mut usize> {
     counts.get_mut(number as usize % IN_FLIGHT_MAX).context("no place for a message")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::text_of;
+
+    #[test]
+    fn doubled_skipped_and_unpublished_messages_are_noticed() {
+        let load = Load { bytes: 128, is_deflated: false, is_large: false };
+        let delivered = |number| {
+            let mut frame = Vec::new();
+            Publication::to_everybody(128, false).push(number, &mut frame);
+            [&b"42[\"message\",\""[..], &text_of(&frame)[14..]].concat()
+        };
+        let fresh = || {
+            let mut room = Room::new(load);
+            (room.expected, room.next) = (vec![0, 0], 2);
+            room.missing[..2].copy_from_slice(&[2, 2]);
+            room
+        };
+        let mut room = fresh();
+        for (member, number) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+            room.deliver(member, &delivered(number)).unwrap();
+        }
+        assert_eq!((room.done, room.deliveries), (2, 4));
+        assert!(room.deliver(0, &delivered(2)).is_err());
+        assert!(fresh().deliver(0, &delivered(1)).is_err());
+        let mut room = fresh();
+        room.deliver(0, &delivered(0)).unwrap();
+        assert!(room.deliver(0, &delivered(0)).is_err());
+    }
+}

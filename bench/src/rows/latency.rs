@@ -249,3 +249,20 @@ impl OpenRoom {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn second_answer_and_one_to_nobody_are_noticed() {
+        let mut open = OpenEchoes::new(1e6).unwrap();
+        let intended = open.schedule.due().unwrap().unwrap();
+        open.request(3, intended, &mut Vec::new()).unwrap();
+        let text = b"431000[\"switchboard-echo1000\"]";
+        assert!(open.answer(2, text).is_err());
+        open.answer(3, text).unwrap();
+        assert!(open.answer(3, text).is_err());
+        assert_eq!((open.missing, open.schedule.latency.len()), (0, 1));
+    }
+}

@@ -91,7 +91,7 @@ fn run(load: Load, in_flight: &[usize], server: &Server, scale: &Scale) -> Resul
     room.grow(MEMBERS, &mut crowd)?;
     if load.is_large {
         for count in in_flight {
-            let (load, deliveries) = room.measure(
+            let (load, deliveries, _) = room.measure(
                 *count,
                 [scale.warm_up / SHORTER, scale.window / SHORTER],
                 server,
@@ -103,13 +103,13 @@ fn run(load: Load, in_flight: &[usize], server: &Server, scale: &Scale) -> Resul
     }
     let mut samples = Vec::new();
     for (number, count) in in_flight.iter().enumerate() {
-        let (used, deliveries) =
+        let (used, deliveries, bytes) =
             room.measure(*count, [scale.warm_up, scale.window], server, &mut crowd)?;
         let micros = used.server_micros_per(deliveries);
         let mut values = vec![used.rate(deliveries), micros];
         values.extend(with_few.get(number).map(|few| micros / few));
         if load.is_deflated {
-            values.push(room.bytes as f64 / deliveries as f64);
+            values.push(bytes as f64 / deliveries as f64);
         }
         samples.push(Sample::new(values, &used));
     }
@@ -152,23 +152,24 @@ impl Room {
         Ok(())
     }
 
-    /// Warms up and measures, for these times, with so many messages in flight.
+    /// Warms up and measures, for these times, with so many messages in flight; returns what was used, and how many
+    /// deliveries and payload bytes there were.
     pub(super) fn measure(
         &mut self,
         in_flight: usize,
         [warm_up, window]: [Duration; 2],
         server: &Server,
         crowd: &mut Crowd,
-    ) -> Result<(cpu::Load, u64)> {
+    ) -> Result<(cpu::Load, u64, u64)> {
         self.publish(in_flight, crowd)?;
         self.run_for(warm_up, crowd)?;
         (self.deliveries, self.bytes) = (0, 0);
         let meter = Meter::start(server)?;
         self.run_for(window, crowd)?;
         let used = meter.stop(server)?;
-        let deliveries = self.deliveries;
+        let (deliveries, bytes) = (self.deliveries, self.bytes);
         self.end(crowd)?;
-        Ok((used, deliveries))
+        Ok((used, deliveries, bytes))
     }
 
     /// Sends the next `count` messages in one write.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use switchboard::ws::Deflate;
-use switchboard::{Ack, Data, Server, Socket};
+use switchboard::{Ack, Args, Data, Server, Socket};
 
 /// Rounds of multiplying and mixing in the event `work`: some 20 µs.
 const ROUNDS: u32 = 16_000;
@@ -52,14 +52,14 @@ pub(crate) async fn serve(extra: Extra) -> Result<()> {
 }
 
 fn rooms(io: &Server) {
-    io.on("join", async |socket: Socket, Data((first, count)): Data<(u32, u32)>, ack: Ack| {
+    io.on("join", async |socket: Socket, Args((first, count)): Args<(u32, u32)>, ack: Ack| {
         let rooms: Vec<String> = (first..first + count).map(|room| format!("r{room}")).collect();
         if socket.join(rooms).is_ok() {
             let _ = ack.send(&first);
         }
     });
     let all = io.clone();
-    io.on("tell", async move |Data((room, text)): Data<(u32, String)>| {
+    io.on("tell", async move |Args((room, text)): Args<(u32, String)>| {
         let _ = all.to(format!("r{room}")).emit("message", &text);
     });
 }

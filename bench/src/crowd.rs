@@ -88,11 +88,6 @@ impl Crowd {
         self.clients.get_mut(client).context("no such client")?.send(frames)
     }
 
-    /// Forgets how long it has been silent, after a wait that was meant.
-    pub(crate) fn expect_messages(&mut self) {
-        self.heard_at = Instant::now();
-    }
-
     fn add(&mut self) -> Result<()> {
         let number = self.clients.len();
         let source = Ipv4Addr::new(127, 0, 0, 2 + u8::try_from(number / CLIENTS_PER_SOURCE)?);

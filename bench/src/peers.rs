@@ -26,6 +26,10 @@ pub(crate) enum Door {
     PlainDeflated,
     /// The plain echo over TLS, with a certificate that the server makes itself.
     Tls,
+    /// Socket.IO with permessage-deflate: no context takeover, level 1, from 1 KiB on.
+    SocketIoDeflated,
+    /// Socket.IO over TLS, with a certificate that the server makes itself.
+    SocketIoTls,
 }
 
 impl Door {
@@ -35,6 +39,8 @@ impl Door {
             Self::Plain => Some("plain"),
             Self::PlainDeflated => Some("deflate"),
             Self::Tls => Some("tls"),
+            Self::SocketIoDeflated => Some("socket.io-deflate"),
+            Self::SocketIoTls => Some("socket.io-tls"),
         }
     }
 }
@@ -66,14 +72,14 @@ enum Program {
 pub(crate) static SWITCHBOARD: Peer =
     Peer { can_deflate: true, ..Peer::cargo("switchboard", "bench-switchboard", &[]) };
 /// npm `socket.io` on Node.
-static SOCKET_IO_NODE: Peer = Peer {
+pub(crate) static SOCKET_IO_NODE: Peer = Peer {
     name: "socket.io",
     program: Program::Node("peers/node"),
     packages: &["socket.io", "ws"],
     arguments: &[],
     can_deflate: false,
 };
-static SOCKETIOXIDE: Peer =
+pub(crate) static SOCKETIOXIDE: Peer =
     Peer::cargo("socketioxide", "bench-socketioxide", &["socketioxide", "axum", "tokio"]);
 static TOKIO_TUNGSTENITE: Peer =
     Peer::cargo("tokio-tungstenite", "bench-tokio-tungstenite", &["tokio-tungstenite", "tokio"]);
@@ -98,6 +104,8 @@ static WS: Peer = Peer {
 };
 /// Bare epoll, the same bytes without a protocol.
 pub(crate) static BARE: Peer = Peer { can_deflate: true, ..Peer::cargo("bare", "bench-bare", &[]) };
+/// hyper with our settings and no-ops behind it.
+pub(crate) static BARE_HYPER: Peer = Peer::cargo("bare-hyper", "bench-bare-hyper", &["hyper"]);
 
 /// Those that speak Socket.IO, in the order of the report; ours first, the floor last.
 pub(crate) static SOCKET_IO: [&Peer; 4] = [&SWITCHBOARD, &SOCKET_IO_NODE, &SOCKETIOXIDE, &BARE];
@@ -134,7 +142,7 @@ impl Peer {
 
     /// The one of that name.
     pub(crate) fn named(name: &str) -> Option<&'static Self> {
-        SOCKET_IO.into_iter().chain(PLAIN).find(|peer| peer.name == name)
+        SOCKET_IO.into_iter().chain(PLAIN).chain([&BARE_HYPER]).find(|peer| peer.name == name)
     }
 
     /// Is it a second variant of the server before it?

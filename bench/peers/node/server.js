@@ -1,12 +1,14 @@
 // The peer `socket.io`: the official server with its default settings (WebSockets by `ws`), one process.
 //
+// With the argument `socket.io-deflate` it compresses messages, as `ws` does by default.
 // Serves the events of the benchmark on a free port and prints the address as its only line.
 
 import { createServer } from "node:http";
 import { Server } from "socket.io";
 
 const http = createServer();
-const io = new Server(http);
+const perMessageDeflate = process.argv[2] === "socket.io-deflate";
+const io = new Server(http, { perMessageDeflate });
 
 io.on("connection", (socket) => {
   socket.join("everybody");

@@ -4,6 +4,8 @@ mod broadcast;
 mod connect;
 mod echo;
 mod rss;
+mod rss_burst;
+mod rss_h2;
 mod ws_connect;
 mod ws_echo;
 mod ws_layers;
@@ -132,13 +134,32 @@ pub(crate) struct Filter {
 }
 
 /// Names of all rows, in the order of the report.
-pub(crate) const NAMES: [&str; 9] =
-    ["rss", "broadcast", "echo", "connect", "ws-echo", "ws-rss", "ws-connect", "ws-tls", "ws-h2"];
+pub(crate) const NAMES: [&str; 14] = [
+    "rss",
+    "rss-polling",
+    "rss-deflate",
+    "rss-tls",
+    "rss-burst",
+    "rss-h2",
+    "broadcast",
+    "echo",
+    "connect",
+    "ws-echo",
+    "ws-rss",
+    "ws-connect",
+    "ws-tls",
+    "ws-h2",
+];
 
 /// The rows of that name; more than one where tables are measured one after the other.
 pub(crate) fn named(name: &str, filter: &Filter) -> Vec<Row> {
     match name {
-        "rss" => vec![rss::row()],
+        "rss" => vec![rss::socket_io()],
+        "rss-polling" => vec![rss::polling()],
+        "rss-deflate" => vec![rss::deflate()],
+        "rss-tls" => vec![rss::tls()],
+        "rss-burst" => rss_burst::rows(),
+        "rss-h2" => rss_h2::rows(),
         "broadcast" => vec![broadcast::row()],
         "echo" => vec![echo::row()],
         "connect" => vec![connect::row()],
@@ -148,6 +169,19 @@ pub(crate) fn named(name: &str, filter: &Filter) -> Vec<Row> {
         "ws-tls" => ws_layers::tls(),
         "ws-h2" => ws_layers::http2(),
         _ => Vec::new(),
+    }
+}
+
+impl Row {
+    /// How often it runs: memory hardly varies, and what has to wait would take too long.
+    pub(crate) fn runs(&self, scale: &Scale) -> usize {
+        let runs_max = match self.name {
+            "rss-burst" => 1,
+            "rss-h2" => 2,
+            name if name.starts_with("rss") => 3,
+            _ => usize::MAX,
+        };
+        scale.runs.min(runs_max)
     }
 }
 

@@ -1,20 +1,26 @@
 //! Ours: the library with its default settings, serving by itself, on one thread.
 //!
 //! Serves the events of the benchmark on a free port and prints the address as its only line. With the argument `plain`,
-//! `deflate` or `tls` it serves an echo over plain WebSocket instead ([`plain`]).
+//! `deflate` or `tls` it serves an echo over plain WebSocket instead ([`plain`]), with `socket.io-deflate` and
+//! `socket.io-tls` the events compressed or over TLS.
 
 mod plain;
 
 use std::io::Write;
+use std::sync::Arc;
 
-use switchboard::{Ack, Data, Server, Socket};
+use rustls::ServerConfig;
+use switchboard::ws::Deflate;
+use switchboard::{Ack, Data, Serve, Server, Socket};
 
 use crate::plain::Layer;
 
 fn main() -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match std::env::args().nth(1).as_deref() {
-        None => runtime.block_on(serve()),
+        None => runtime.block_on(serve(None, None)),
+        Some("socket.io-deflate") => runtime.block_on(serve(Some(Deflate::default()), None)),
+        Some("socket.io-tls") => runtime.block_on(serve(None, Some(plain::tls()?))),
         Some("plain") => runtime.block_on(plain::serve(Layer::Nothing)),
         Some("deflate") => runtime.block_on(plain::serve(Layer::Deflate)),
         Some("tls") => runtime.block_on(plain::serve(Layer::Tls(plain::tls()?))),
@@ -22,8 +28,8 @@ fn main() -> std::io::Result<()> {
     }
 }
 
-async fn serve() -> std::io::Result<()> {
-    let io = Server::builder().build();
+async fn serve(deflate: Option<Deflate>, tls: Option<Arc<ServerConfig>>) -> std::io::Result<()> {
+    let io = Server::builder().per_message_deflate(deflate).build();
     io.on("connection", async |socket: Socket| {
         let _ = socket.join("everybody");
     });
@@ -36,5 +42,9 @@ async fn serve() -> std::io::Result<()> {
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     writeln!(std::io::stdout(), "{}", listener.local_addr()?)?;
-    switchboard::serve(listener, io, std::future::pending()).await
+    let mut serve = Serve::new(io);
+    if let Some(config) = tls {
+        serve = serve.tls(config);
+    }
+    serve.run(listener, std::future::pending()).await
 }

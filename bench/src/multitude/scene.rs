@@ -25,9 +25,10 @@ const NUMBERS: usize = 10_000_000;
 const PATIENCE: Duration = Duration::from_secs(240);
 
 pub(super) struct Scene {
-    server: Server,
-    publisher: Herd<TcpStream, WebSocket>,
+    // First of all, as fields are dropped in order: a load process that loses its server complains.
     loads: Vec<Load>,
+    publisher: Herd<TcpStream, WebSocket>,
+    server: Server,
     lines: Receiver<(usize, Option<String>)>,
 }
 

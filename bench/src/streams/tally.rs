@@ -59,7 +59,7 @@ impl Tally {
         self.delivered += 1;
         let micros = self.now_nanos.saturating_sub(self.published_nanos) / 1_000;
         let latencies = if by_poll { &mut self.polls } else { &mut self.sockets };
-        latencies.saturating_record(micros);
+        latencies.record(micros)?;
         Ok(())
     }
 

@@ -171,10 +171,18 @@ pub(super) fn settled_bytes<T: Transport, K: Talk>(
     server: &Server,
     herd: &mut Herd<T, K>,
 ) -> Result<u64> {
+    rested_bytes(server, |length| herd.idle_for(length))
+}
+
+/// The same for clients that `idle_for` lets be.
+pub(super) fn rested_bytes(
+    server: &Server,
+    mut idle_for: impl FnMut(Duration) -> Result<()>,
+) -> Result<u64> {
     let deadline = Instant::now() + SETTLING_MAX;
     let mut last = resident_bytes(server.pid())?;
     loop {
-        herd.idle_for(CALM)?;
+        idle_for(CALM)?;
         let now = resident_bytes(server.pid())?;
         if now.abs_diff(last) * 100 < last || Instant::now() > deadline {
             return Ok(now);

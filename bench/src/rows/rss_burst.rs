@@ -63,7 +63,7 @@ fn run(is_socket_io: bool, server: &Server, scale: &Scale) -> Result<Vec<Sample>
     let before = settled_bytes(server, &mut herd)?;
     burst(&mut herd, is_socket_io)?;
     let during = resident_bytes(server.pid())?;
-    herd.idle_for(if scale.runs == 1 { REST_QUICK } else { REST })?;
+    herd.idle_for(if scale.idle_sockets < 18_000 { REST_QUICK } else { REST })?;
     let after = resident_bytes(server.pid())?;
     let each = |bytes: u64| (bytes as f64 - first as f64) / (clients - FIRST_CLIENTS) as f64 / 1e3;
     let values = vec![each(before), during as f64 / 1e6, each(after), each(after) / each(before)];

@@ -3,22 +3,16 @@
 //! As many streams to a connection as the server allows: 1,000. The growth of `VmRSS` from the first connection's worth on,
 //! connections included. Heads are those of a browser, each field sent once on a connection, a cookie for each client.
 
-use std::time::{Duration, Instant};
-
 use anyhow::{Result, ensure};
 
-use super::rss::sample;
+use super::rss::{rested_bytes, sample};
 use super::{Case, Row, Sample, Scale, column, detail};
-use crate::cpu::resident_bytes;
 use crate::peers::{BARE_HYPER, Door, Peer, SWITCHBOARD, Server};
 use crate::streams::{Fleet, Kind};
 
 const CLIENTS: usize = 100_000;
 const CLIENTS_QUICK: usize = 5_000;
 const FIRST_CLIENTS: usize = 1_000;
-/// Memory has settled when it changed less than one percent in this time.
-const CALM: Duration = Duration::from_millis(800);
-const SETTLING_MAX: Duration = Duration::from_secs(6);
 
 pub(super) fn rows() -> Vec<Row> {
     vec![
@@ -50,27 +44,13 @@ fn run(kind: Kind, server: &Server, scale: &Scale) -> Result<Vec<Sample>> {
     let clients = if scale.idle_sockets < 18_000 { CLIENTS_QUICK } else { CLIENTS };
     let mut fleet = Fleet::new(server.address(), 0)?;
     fleet.grow(kind, FIRST_CLIENTS)?;
-    let before = settled_bytes(server, &mut fleet)?;
+    let before = rested_bytes(server, |length| fleet.idle_for(length))?;
     let meter = crate::cpu::Meter::start(server)?;
     fleet.grow(kind, clients - FIRST_CLIENTS)?;
     let load = meter.stop(server)?;
-    let after = settled_bytes(server, &mut fleet)?;
+    let after = rested_bytes(server, |length| fleet.idle_for(length))?;
     ensure!(fleet.ready() == clients, "{} clients are left", fleet.ready());
     let mut sample = sample(before, after, clients - FIRST_CLIENTS);
     sample.values.push(load.server_micros_per((clients - FIRST_CLIENTS) as u64));
     Ok(vec![sample])
-}
-
-/// Waits until the server's memory rests; answers heartbeats meanwhile.
-fn settled_bytes(server: &Server, fleet: &mut Fleet) -> Result<u64> {
-    let deadline = Instant::now() + SETTLING_MAX;
-    let mut last = resident_bytes(server.pid())?;
-    loop {
-        fleet.idle_for(CALM)?;
-        let now = resident_bytes(server.pid())?;
-        if now.abs_diff(last) * 100 < last || Instant::now() > deadline {
-            return Ok(now);
-        }
-        last = now;
-    }
 }

@@ -9,12 +9,15 @@
 mod client;
 mod cpu;
 mod crowd;
+mod idle;
+mod multitude;
 mod peers;
 mod plain;
 mod pollers;
 mod report;
 mod rows;
 mod stats;
+mod streams;
 mod wire;
 
 use std::process::ExitCode;
@@ -46,7 +49,11 @@ Servers (default: all that the row knows):
   --no-build   with servers as they were built before
   --deflate    only the tables of ws-echo and ws-rss with or without permessage-deflate
 
-With any of them docs/benchmarks.md stays as it is.";
+With any of them docs/benchmarks.md stays as it is.
+
+usage: cargo xtask bench crowd [CLIENTS] [--quick]
+
+So many Socket.IO clients of one server process, over HTTP/2 (default: 250,000).";
 
 /// What `--help` tells.
 fn usage() -> String {
@@ -72,11 +79,18 @@ fn main() -> ExitCode {
         println!("{}", usage());
         return ExitCode::SUCCESS;
     }
+    if let Some(result) = multitude::command(&arguments) {
+        return ended(result);
+    }
     let Some(plan) = Plan::parse(&arguments) else {
         eprintln!("{}", usage());
         return ExitCode::from(2);
     };
-    match run(&plan) {
+    ended(run(&plan))
+}
+
+fn ended(result: Result<()>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error:#}");
@@ -143,7 +157,8 @@ fn run(plan: &Plan) -> Result<()> {
     let started = Instant::now();
     for rows in plan.rows.chunk_by(|one, next| one.name == next.name) {
         let name = rows.first().map_or("", |row| row.name);
-        let circumstances = report::circumstances(&plan.command, plan.scale.runs)?
+        let runs = rows.first().map_or(0, |row| row.runs(&plan.scale));
+        let circumstances = report::circumstances(&plan.command, runs)?
             + "\n"
             + &report::versions(&peers_of(rows))?;
         println!("## {name}\n\n{circumstances}");
@@ -183,10 +198,11 @@ fn measure(row: &Row, scale: &Scale) -> Result<Vec<Results>> {
     let title = row.cases.first().map_or("", |case| &case.title);
     let mut results: Vec<Results> =
         row.peers.iter().map(|peer| Results { peer, runs: Vec::new() }).collect();
-    for number in 1..=scale.runs {
+    let runs = row.runs(scale);
+    for number in 1..=runs {
         for result in &mut results {
             let name = result.peer.name;
-            eprintln!("{} ({title}): run {number} of {}: {name}", row.name, scale.runs);
+            eprintln!("{} ({title}): run {number} of {runs}: {name}", row.name);
             let server = Server::start(result.peer, row.door)?;
             let samples = (row.run)(&server, scale);
             result.runs.push(samples.with_context(|| format!("row {}, server {name}", row.name))?);

@@ -32,6 +32,8 @@ pub(crate) enum Door {
     PlainDeflated,
     /// The plain echo over TLS, with a certificate that the server makes itself.
     Tls,
+    /// Socket.IO over TLS, with a certificate that the server makes itself.
+    SocketIoTls,
 }
 
 impl Door {
@@ -44,6 +46,7 @@ impl Door {
             Self::Plain => Some("plain"),
             Self::PlainDeflated => Some("deflate"),
             Self::Tls => Some("tls"),
+            Self::SocketIoTls => Some("socket.io-tls"),
         }
     }
 }
@@ -82,7 +85,7 @@ pub(crate) static ONE_WORKER: Peer =
 pub(crate) static TWO_WORKERS: Peer =
     Peer { arguments: &["2"], ..Peer::cargo("two-workers", "bench-switchboard", &[]) };
 /// npm `socket.io` on Node.
-static SOCKET_IO_NODE: Peer = Peer {
+pub(crate) static SOCKET_IO_NODE: Peer = Peer {
     name: "socket.io",
     program: Program::Node("peers/node"),
     packages: &["socket.io", "ws"],
@@ -90,7 +93,7 @@ static SOCKET_IO_NODE: Peer = Peer {
     can_deflate: false,
     can_deflate_events: true,
 };
-static SOCKETIOXIDE: Peer =
+pub(crate) static SOCKETIOXIDE: Peer =
     Peer::cargo("socketioxide", "bench-socketioxide", &["socketioxide", "axum", "tokio"]);
 static TOKIO_TUNGSTENITE: Peer =
     Peer::cargo("tokio-tungstenite", "bench-tokio-tungstenite", &["tokio-tungstenite", "tokio"]);
@@ -116,6 +119,8 @@ static WS: Peer = Peer {
 /// Bare epoll, the same bytes without a protocol.
 pub(crate) static BARE: Peer =
     Peer { can_deflate_events: true, ..Peer::deflating("bare", "bench-bare", &[]) };
+/// hyper with our settings and no-ops behind it.
+pub(crate) static BARE_HYPER: Peer = Peer::cargo("bare-hyper", "bench-bare-hyper", &["hyper"]);
 
 /// Those that speak Socket.IO, in the order of the report; ours first, the floor last.
 pub(crate) static SOCKET_IO: [&Peer; 4] = [&SWITCHBOARD, &SOCKET_IO_NODE, &SOCKETIOXIDE, &BARE];
@@ -165,7 +170,7 @@ impl Peer {
         SOCKET_IO
             .into_iter()
             .chain(PLAIN)
-            .chain([&ONE_WORKER, &TWO_WORKERS])
+            .chain([&BARE_HYPER, &ONE_WORKER, &TWO_WORKERS])
             .find(|peer| peer.name == name)
     }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::rss::settled_bytes;
+use super::rss::rested_bytes;
 use super::{Case, Row, Sample, Scale, column, detail, rate};
 use crate::cpu::{self, Meter};
 use crate::crowd::Crowd;
@@ -92,9 +92,9 @@ fn run_100k(server: &Server, scale: &Scale) -> Result<Vec<Sample>> {
     let (few, count) = chances.measure(CLIENTS, times, server, &mut crowd)?;
     let few_micros = few.server_micros_per(count);
     let first = Sample::new(vec![few.rate(count), few_micros], &few);
-    let before = settled_bytes(server, &mut crowd)?;
+    let before = rested_bytes(server, |length| crowd.idle_for(length))?;
     join(clients, &mut crowd, |client| Some((CLIENTS + client as u32 * MORE_ROOMS, MORE_ROOMS)))?;
-    let after = settled_bytes(server, &mut crowd)?;
+    let after = rested_bytes(server, |length| crowd.idle_for(length))?;
     let each = (after as f64 - before as f64) / f64::from(CLIENTS * MORE_ROOMS);
     let rooms = CLIENTS * (1 + MORE_ROOMS);
     let (many, count) = chances.measure(rooms, times, server, &mut crowd)?;

@@ -11,6 +11,7 @@ mod cpu;
 mod crowd;
 mod peers;
 mod plain;
+mod pollers;
 mod report;
 mod rows;
 mod stats;
@@ -25,14 +26,12 @@ use nix::sys::signal::Signal;
 
 use crate::peers::{Peer, Server};
 use crate::report::Results;
-use crate::rows::{Filter, NAMES, Row, Scale};
+use crate::rows::{Filter, KNOWN, Known, Row, Scale};
 
 const USAGE: &str = "\
-usage: cargo xtask bench [ROW...] [--quick] [--runs N] [--servers NAME,...]
+usage: cargo xtask bench [ROW...] [--quick] [--runs N] [--servers NAME,...] [--no-build]
                          [--payload BYTES,...] [--in-flight N,...] [--deflate on|off]
 
-Rows (default: all): rss, broadcast, echo, connect over Socket.IO; ws-echo, ws-rss, ws-connect over plain WebSocket;
-  ws-tls, ws-h2 over plain WebSocket with TLS or HTTP/2 below it, switchboard alone.
 Servers (default: all that the row knows):
   over Socket.IO: switchboard, socket.io, socketioxide, bare;
   over plain WebSocket: switchboard, tokio-tungstenite, fastwebsockets, tokio-websockets, sockudo-ws, yawc, ws, bare;
@@ -42,11 +41,19 @@ Servers (default: all that the row knows):
   --quick      one short run of each, to see that everything works
   --runs       so many runs instead of five
   --servers    only these
-  --payload    only these tables of ws-echo: 20, 512, 16384, 1048576
-  --in-flight  only these tables of ws-echo: 1, 16
+  --payload    only the tables with these payloads: of echo*, broadcast* and ws-echo
+  --in-flight  only the tables with so many in flight, 1 or 16: of echo*, broadcast* and ws-echo
+  --no-build   with servers as they were built before
   --deflate    only the tables of ws-echo and ws-rss with or without permessage-deflate
 
 With any of them docs/benchmarks.md stays as it is.";
+
+/// What `--help` tells.
+fn usage() -> String {
+    let row = |known: &Known| format!("  {:<18}{}\n", known.name, known.about);
+    let rows: String = KNOWN.iter().map(row).collect();
+    format!("{USAGE}\n\nRows (default: all):\n{rows}")
+}
 
 /// What the command line asks for.
 struct Plan {
@@ -54,17 +61,19 @@ struct Plan {
     scale: Scale,
     /// Something was left out or shortened, so that nothing is written to docs/benchmarks.md.
     is_partial: bool,
+    /// The servers are built already.
+    is_built: bool,
     command: String,
 }
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
-        println!("{USAGE}");
+        println!("{}", usage());
         return ExitCode::SUCCESS;
     }
     let Some(plan) = Plan::parse(&arguments) else {
-        eprintln!("{USAGE}");
+        eprintln!("{}", usage());
         return ExitCode::from(2);
     };
     match run(&plan) {
@@ -78,16 +87,17 @@ fn main() -> ExitCode {
 
 impl Plan {
     fn parse(arguments: &[String]) -> Option<Self> {
-        let (mut names, mut servers, mut filter) = (Vec::new(), Vec::new(), Filter::default());
-        let (mut scale, mut is_partial) = (Scale::FULL, false);
+        let (mut known, mut servers, mut filter) = (Vec::new(), Vec::new(), Filter::default());
+        let (mut scale, mut is_partial, mut is_built) = (Scale::FULL, false, false);
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
             if !argument.starts_with("--") {
-                names.push(NAMES.into_iter().find(|name| name == argument)?);
+                known.push(Known::named(argument)?);
                 continue;
             }
             is_partial = true;
             match argument.as_str() {
+                "--no-build" => is_built = true,
                 "--quick" => scale = Scale::QUICK,
                 "--runs" => scale.runs = rest.next()?.parse().ok().filter(|runs| *runs > 0)?,
                 "--payload" => filter.payloads = numbers(rest.next()?)?,
@@ -104,17 +114,17 @@ impl Plan {
                 rest.next();
             }
         }
-        if names.is_empty() {
-            names.extend(NAMES);
+        if known.is_empty() {
+            known.extend(&KNOWN);
         }
-        let mut rows: Vec<Row> = names.iter().flat_map(|name| rows::named(name, &filter)).collect();
+        let mut rows: Vec<Row> = known.iter().flat_map(|known| (known.rows)(&filter)).collect();
         for row in &mut rows {
             row.peers.retain(|peer| servers.is_empty() || servers.contains(peer));
         }
         rows.retain(|row| !row.peers.is_empty());
         let words = ["cargo xtask bench"].into_iter().chain(arguments.iter().map(String::as_str));
         let command = words.collect::<Vec<_>>().join(" ");
-        Some(Self { rows, scale, is_partial, command })
+        Some(Self { rows, scale, is_partial, is_built, command })
     }
 }
 
@@ -126,7 +136,7 @@ fn numbers(list: &str) -> Option<Vec<usize>> {
 fn run(plan: &Plan) -> Result<()> {
     // Whoever started us takes us along: servers then follow by the same means.
     set_pdeathsig(Signal::SIGTERM)?;
-    for peer in peers_of(&plan.rows) {
+    for peer in peers_of(&plan.rows).into_iter().filter(|_| !plan.is_built) {
         peer.build().with_context(|| format!("cannot build {}", peer.name))?;
     }
     cpu::pin_generator()?;
@@ -137,12 +147,16 @@ fn run(plan: &Plan) -> Result<()> {
             + "\n"
             + &report::versions(&peers_of(rows))?;
         println!("## {name}\n\n{circumstances}");
+        let begun = Instant::now();
         let mut text = circumstances;
         for row in rows {
             let tables = report::tables(row, &measure(row, &plan.scale)?)?;
             println!("{tables}");
             text += &tables;
         }
+        let took = format!("\nMeasured in {:.0} s.\n", begun.elapsed().as_secs_f64());
+        println!("{took}");
+        text += &took;
         if !plan.is_partial {
             let path = report::publish(name, &text)?;
             eprintln!("written to {}", path.display());

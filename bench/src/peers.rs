@@ -13,13 +13,19 @@ use anyhow::{Context, Result, bail, ensure};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use crate::cpu::SERVER_CORE;
+use crate::cpu::{GENERATOR_CORE, SERVER_CORE};
 
 /// What a server is asked to serve, by the first argument of its program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Door {
     /// Socket.IO over WebSocket.
     SocketIo,
+    /// The same with permessage-deflate: no context takeover, level 1, from 1 KiB on.
+    SocketIoDeflated,
+    /// Socket.IO with a handler for those who leave, that counts them, and an event that tells how many.
+    SocketIoLeaving,
+    /// Socket.IO with an event whose handler computes something.
+    SocketIoWork,
     /// An echo over plain WebSocket, never compressed.
     Plain,
     /// The same with permessage-deflate: no context takeover, level 1, from 64 B on.
@@ -32,6 +38,9 @@ impl Door {
     fn argument(self) -> Option<&'static str> {
         match self {
             Self::SocketIo => None,
+            Self::SocketIoDeflated => Some("socket.io-deflate"),
+            Self::SocketIoLeaving => Some("socket.io-leaving"),
+            Self::SocketIoWork => Some("socket.io-work"),
             Self::Plain => Some("plain"),
             Self::PlainDeflated => Some("deflate"),
             Self::Tls => Some("tls"),
@@ -51,6 +60,8 @@ pub(crate) struct Peer {
     arguments: &'static [&'static str],
     /// Does it know permessage-deflate?
     pub(crate) can_deflate: bool,
+    /// Does it know permessage-deflate under Socket.IO?
+    pub(crate) can_deflate_events: bool,
 }
 
 /// How a server is built and started.
@@ -64,7 +75,12 @@ enum Program {
 
 /// Ours: the library `switchboard`.
 pub(crate) static SWITCHBOARD: Peer =
-    Peer { can_deflate: true, ..Peer::cargo("switchboard", "bench-switchboard", &[]) };
+    Peer { can_deflate_events: true, ..Peer::deflating("switchboard", "bench-switchboard", &[]) };
+/// Ours on a runtime with several threads, of which so many are workers.
+pub(crate) static ONE_WORKER: Peer =
+    Peer { arguments: &["1"], ..Peer::cargo("one-worker", "bench-switchboard", &[]) };
+pub(crate) static TWO_WORKERS: Peer =
+    Peer { arguments: &["2"], ..Peer::cargo("two-workers", "bench-switchboard", &[]) };
 /// npm `socket.io` on Node.
 static SOCKET_IO_NODE: Peer = Peer {
     name: "socket.io",
@@ -72,6 +88,7 @@ static SOCKET_IO_NODE: Peer = Peer {
     packages: &["socket.io", "ws"],
     arguments: &[],
     can_deflate: false,
+    can_deflate_events: true,
 };
 static SOCKETIOXIDE: Peer =
     Peer::cargo("socketioxide", "bench-socketioxide", &["socketioxide", "axum", "tokio"]);
@@ -83,10 +100,9 @@ static FASTWEBSOCKETS: Peer =
 static TOKIO_WEBSOCKETS: Peer =
     Peer::cargo("tokio-websockets", "bench-tokio-websockets", &["tokio-websockets"]);
 static TOKIO_WEBSOCKETS_BATCHED: Peer = TOKIO_WEBSOCKETS.batched("tokio-websockets-batched");
-static SOCKUDO_WS: Peer =
-    Peer { can_deflate: true, ..Peer::cargo("sockudo-ws", "bench-sockudo-ws", &["sockudo-ws"]) };
+static SOCKUDO_WS: Peer = Peer::deflating("sockudo-ws", "bench-sockudo-ws", &["sockudo-ws"]);
 static SOCKUDO_WS_BATCHED: Peer = SOCKUDO_WS.batched("sockudo-ws-batched");
-static YAWC: Peer = Peer { can_deflate: true, ..Peer::cargo("yawc", "bench-yawc", &["yawc"]) };
+static YAWC: Peer = Peer::deflating("yawc", "bench-yawc", &["yawc"]);
 static YAWC_BATCHED: Peer = YAWC.batched("yawc-batched");
 /// npm `ws` on Node.
 static WS: Peer = Peer {
@@ -95,9 +111,11 @@ static WS: Peer = Peer {
     packages: &["ws", "bufferutil"],
     arguments: &[],
     can_deflate: true,
+    can_deflate_events: false,
 };
 /// Bare epoll, the same bytes without a protocol.
-pub(crate) static BARE: Peer = Peer { can_deflate: true, ..Peer::cargo("bare", "bench-bare", &[]) };
+pub(crate) static BARE: Peer =
+    Peer { can_deflate_events: true, ..Peer::deflating("bare", "bench-bare", &[]) };
 
 /// Those that speak Socket.IO, in the order of the report; ours first, the floor last.
 pub(crate) static SOCKET_IO: [&Peer; 4] = [&SWITCHBOARD, &SOCKET_IO_NODE, &SOCKETIOXIDE, &BARE];
@@ -124,7 +142,17 @@ impl Peer {
         packages: &'static [&'static str],
     ) -> Self {
         let program = Program::Cargo(package);
-        Self { name, program, packages, arguments: &[], can_deflate: false }
+        let (can_deflate, can_deflate_events) = (false, false);
+        Self { name, program, packages, arguments: &[], can_deflate, can_deflate_events }
+    }
+
+    /// One that knows permessage-deflate.
+    const fn deflating(
+        name: &'static str,
+        package: &'static str,
+        packages: &'static [&'static str],
+    ) -> Self {
+        Self { can_deflate: true, ..Self::cargo(name, package, packages) }
     }
 
     /// The same server in the variant that writes once for all messages that are there.
@@ -134,7 +162,11 @@ impl Peer {
 
     /// The one of that name.
     pub(crate) fn named(name: &str) -> Option<&'static Self> {
-        SOCKET_IO.into_iter().chain(PLAIN).find(|peer| peer.name == name)
+        SOCKET_IO
+            .into_iter()
+            .chain(PLAIN)
+            .chain([&ONE_WORKER, &TWO_WORKERS])
+            .find(|peer| peer.name == name)
     }
 
     /// Is it a second variant of the server before it?
@@ -172,6 +204,15 @@ impl Peer {
         }
     }
 
+    /// Where it may run, as `taskset` understands it.
+    fn cores(&self) -> String {
+        if self == &TWO_WORKERS {
+            format!("{SERVER_CORE},{GENERATOR_CORE}")
+        } else {
+            SERVER_CORE.to_string()
+        }
+    }
+
     fn command(&self) -> Command {
         match self.program {
             Program::Cargo(package) => Command::new(target_folder().join("release").join(package)),
@@ -196,7 +237,7 @@ impl Server {
     pub(crate) fn start(peer: &'static Peer, door: Door) -> Result<Self> {
         let program = peer.command();
         let child = Command::new("taskset")
-            .args(["--cpu-list", &SERVER_CORE.to_string(), "setpriv", "--pdeathsig", "KILL"])
+            .args(["--cpu-list", &peer.cores(), "setpriv", "--pdeathsig", "KILL"])
             .arg(program.get_program())
             .args(program.get_args())
             .args(door.argument())

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::peers::{BARE, Peer, SWITCHBOARD, output, root_folder};
+use crate::peers::{BARE, Peer, SWITCHBOARD, TWO_WORKERS, output, root_folder};
 use crate::rows::{Busy, Case, Row, Sample};
 use crate::stats::Spread;
 
@@ -52,7 +52,7 @@ pub(crate) fn tables(row: &Row, results: &[Results]) -> Result<String> {
 }
 
 fn table(case: &Case, number: usize, results: &[Results], text: &mut String) -> Result<()> {
-    let ours = results.iter().find(|results| results.peer == &SWITCHBOARD);
+    let ours = results.iter().find(|results| [&SWITCHBOARD, &TWO_WORKERS].contains(&results.peer));
     let is_loaded = results.iter().any(|results| results.busy(number).is_some());
     writeln!(text, "\n### {}\n", case.title)?;
     let mut heading = String::from("| server |");

@@ -45,7 +45,7 @@ fn run(server: &Server, scale: &Scale) -> Result<Vec<Sample>> {
 }
 
 /// Waits until the server's memory rests; answers heartbeats meanwhile.
-fn settled_bytes(server: &Server, crowd: &mut Crowd) -> Result<u64> {
+pub(super) fn settled_bytes(server: &Server, crowd: &mut Crowd) -> Result<u64> {
     let deadline = Instant::now() + SETTLING_MAX;
     let mut last = resident_bytes(server.pid())?;
     loop {

@@ -29,6 +29,15 @@ pub(crate) fn kill() -> Result {
     if program("kill").is_some() { Ok(()) } else { apt(&["procps"]) }
 }
 
+/// Valgrind, which counts instructions, and `setpriv`, which ends it with us.
+pub(crate) fn valgrind() -> Result {
+    let missing = [("valgrind", "valgrind"), ("setpriv", "util-linux")]
+        .into_iter()
+        .filter(|(name, _)| program(name).is_none());
+    let packages: Vec<_> = missing.map(|(_, package)| package).collect();
+    if packages.is_empty() { Ok(()) } else { apt(&packages) }
+}
+
 /// A browser without a window. Gives its path.
 pub(crate) fn chromium() -> Result<PathBuf> {
     let found = || CHROMIUM_NAMES.iter().find_map(|it| program(it));

@@ -185,7 +185,7 @@ fn serve_on_thread(
 
 const CLIENTS: i64 = 1000;
 /// What a Socket.IO client may cost that is in one room. The tables' spare room is in it.
-const SOCKET_IO_BYTES: i64 = 1480;
+const SOCKET_IO_BYTES: i64 = 1600;
 /// What a client of a plain WebSocket may cost, the future of an echo included.
 const PLAIN_BYTES: i64 = 1110;
 /// What the buffers of a thread may keep, whatever the number of clients.

@@ -9,12 +9,14 @@
 mod client;
 mod cpu;
 mod crowd;
+mod others;
 mod peers;
 mod plain;
 mod pollers;
 mod report;
 mod rows;
 mod stats;
+mod system;
 mod wire;
 
 use std::process::ExitCode;
@@ -76,7 +78,7 @@ fn main() -> ExitCode {
         eprintln!("{}", usage());
         return ExitCode::from(2);
     };
-    match run(&plan) {
+    match run(plan) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error:#}");
@@ -133,9 +135,10 @@ fn numbers(list: &str) -> Option<Vec<usize>> {
     list.split(',').map(|number| number.parse().ok()).collect()
 }
 
-fn run(plan: &Plan) -> Result<()> {
+fn run(mut plan: Plan) -> Result<()> {
     // Whoever started us takes us along: servers then follow by the same means.
     set_pdeathsig(Signal::SIGTERM)?;
+    let missing = left_out(&mut plan);
     for peer in peers_of(&plan.rows).into_iter().filter(|_| !plan.is_built) {
         peer.build().with_context(|| format!("cannot build {}", peer.name))?;
     }
@@ -145,7 +148,8 @@ fn run(plan: &Plan) -> Result<()> {
         let name = rows.first().map_or("", |row| row.name);
         let circumstances = report::circumstances(&plan.command, plan.scale.runs)?
             + "\n"
-            + &report::versions(&peers_of(rows))?;
+            + &report::versions(&peers_of(rows))?
+            + &missing;
         println!("## {name}\n\n{circumstances}");
         let begun = Instant::now();
         let mut text = circumstances;
@@ -164,6 +168,21 @@ fn run(plan: &Plan) -> Result<()> {
     }
     eprintln!("measured in {:.0} s", started.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// Leaves out who cannot take part on this machine, and says so.
+fn left_out(plan: &mut Plan) -> String {
+    let mut text = String::new();
+    for peer in peers_of(&plan.rows) {
+        let Some(reason) = peer.missing() else { continue };
+        let line = format!("\n**Left out: {}**, {reason}.\n", peer.name);
+        eprintln!("{}", line.trim());
+        text += &line;
+        for row in &mut plan.rows {
+            row.peers.retain(|other| *other != peer);
+        }
+    }
+    text
 }
 
 /// Everybody who takes part in one of the rows, in the order of the fullest.

@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 use super::{Case, Row, Sample, Scale, column, detail};
 use crate::cpu::resident_bytes;
 use crate::crowd::Crowd;
-use crate::peers::{Door, SOCKET_IO, Server};
+use crate::peers::{Door, SOCKET_IO_ALL, Server};
 
 const FIRST_CLIENTS: usize = 100;
 const AT_ONCE: usize = 64;
@@ -22,7 +22,7 @@ pub(super) fn row() -> Row {
     Row {
         name: "rss",
         door: Door::SocketIo,
-        peers: SOCKET_IO.to_vec(),
+        peers: SOCKET_IO_ALL.to_vec(),
         cases: vec![Case {
             title: "Idle clients over WebSocket (5,000; `--quick`: 1,000)".into(),
             columns: vec![

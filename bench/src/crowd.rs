@@ -105,6 +105,18 @@ impl Crowd {
         Ok(())
     }
 
+    /// Lets everybody be for some time: whoever gets a message is wrong.
+    pub(crate) fn idle_for(&mut self, length: Duration) -> Result<()> {
+        let end = Instant::now() + length;
+        while Instant::now() < end {
+            self.heard_at = Instant::now();
+            self.turn(&mut |_, text, _| {
+                bail!("an idle client received {:?}", String::from_utf8_lossy(text))
+            })?;
+        }
+        Ok(())
+    }
+
     /// Sends whole frames as one client.
     pub(crate) fn send(&mut self, client: usize, frames: &[u8]) -> Result<()> {
         let place = self.clients.get_mut(client).and_then(Option::as_mut);
@@ -117,11 +129,6 @@ impl Crowd {
     pub(crate) fn kill(&mut self, client: usize, with_reset: bool) -> Result<()> {
         let dead = self.clients.get_mut(client).and_then(Option::take).context("no such client")?;
         if with_reset { dead.reset_at_end() } else { Ok(()) }
-    }
-
-    /// Forgets how long it has been silent, after a wait that was meant.
-    pub(crate) fn expect_messages(&mut self) {
-        self.heard_at = Instant::now();
     }
 
     fn add(&mut self) -> Result<()> {

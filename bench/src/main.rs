@@ -9,6 +9,8 @@
 mod client;
 mod cpu;
 mod crowd;
+mod idle;
+mod multitude;
 mod others;
 mod peers;
 mod plain;
@@ -16,6 +18,7 @@ mod pollers;
 mod report;
 mod rows;
 mod stats;
+mod streams;
 mod system;
 mod wire;
 
@@ -48,7 +51,11 @@ Servers (default: all that the row knows):
   --no-build   with servers as they were built before
   --deflate    only the tables of ws-echo and ws-rss with or without permessage-deflate
 
-With any of them docs/benchmarks.md stays as it is.";
+With any of them docs/benchmarks.md stays as it is.
+
+usage: cargo xtask bench crowd [CLIENTS] [--quick]
+
+So many Socket.IO clients of one server process, over HTTP/2 (default: 250,000).";
 
 /// What `--help` tells.
 fn usage() -> String {
@@ -74,11 +81,18 @@ fn main() -> ExitCode {
         println!("{}", usage());
         return ExitCode::SUCCESS;
     }
+    if let Some(result) = multitude::command(&arguments) {
+        return ended(result);
+    }
     let Some(plan) = Plan::parse(&arguments) else {
         eprintln!("{}", usage());
         return ExitCode::from(2);
     };
-    match run(plan) {
+    ended(run(plan))
+}
+
+fn ended(result: Result<()>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error:#}");
@@ -146,7 +160,8 @@ fn run(mut plan: Plan) -> Result<()> {
     let started = Instant::now();
     for rows in plan.rows.chunk_by(|one, next| one.name == next.name) {
         let name = rows.first().map_or("", |row| row.name);
-        let circumstances = report::circumstances(&plan.command, plan.scale.runs)?
+        let runs = rows.first().map_or(0, |row| row.runs(&plan.scale));
+        let circumstances = report::circumstances(&plan.command, runs)?
             + "\n"
             + &report::versions(&peers_of(rows))?
             + &missing;
@@ -202,10 +217,11 @@ fn measure(row: &Row, scale: &Scale) -> Result<Vec<Results>> {
     let title = row.cases.first().map_or("", |case| &case.title);
     let mut results: Vec<Results> =
         row.peers.iter().map(|peer| Results { peer, runs: Vec::new() }).collect();
-    for number in 1..=scale.runs {
+    let runs = row.runs(scale);
+    for number in 1..=runs {
         for result in &mut results {
             let name = result.peer.name;
-            eprintln!("{} ({title}): run {number} of {}: {name}", row.name, scale.runs);
+            eprintln!("{} ({title}): run {number} of {runs}: {name}", row.name);
             let server = Server::start(result.peer, row.door)?;
             let samples = (row.run)(&server, scale);
             result.runs.push(samples.with_context(|| format!("row {}, server {name}", row.name))?);

@@ -34,6 +34,8 @@ pub(crate) enum Door {
     PlainDeflated,
     /// The plain echo over TLS, with a certificate that the server makes itself.
     Tls,
+    /// Socket.IO over TLS, with a certificate that the server makes itself.
+    SocketIoTls,
 }
 
 impl Door {
@@ -46,6 +48,7 @@ impl Door {
             Self::Plain => Some("plain"),
             Self::PlainDeflated => Some("deflate"),
             Self::Tls => Some("tls"),
+            Self::SocketIoTls => Some("socket.io-tls"),
         }
     }
 }
@@ -88,7 +91,7 @@ pub(crate) static ONE_WORKER: Peer =
 pub(crate) static TWO_WORKERS: Peer =
     Peer { arguments: &["2"], ..Peer::cargo("two-workers", "bench-switchboard", &[]) };
 /// npm `socket.io` on Node.
-static SOCKET_IO_NODE: Peer = Peer {
+pub(crate) static SOCKET_IO_NODE: Peer = Peer {
     name: "socket.io",
     program: Program::Node("peers/node"),
     packages: &["socket.io", "ws"],
@@ -96,7 +99,7 @@ static SOCKET_IO_NODE: Peer = Peer {
     can_deflate: false,
     can_deflate_events: true,
 };
-static SOCKETIOXIDE: Peer =
+pub(crate) static SOCKETIOXIDE: Peer =
     Peer::cargo("socketioxide", "bench-socketioxide", &["socketioxide", "axum", "tokio"]);
 static TOKIO_TUNGSTENITE: Peer =
     Peer::cargo("tokio-tungstenite", "bench-tokio-tungstenite", &["tokio-tungstenite", "tokio"]);
@@ -122,6 +125,8 @@ static WS: Peer = Peer {
 /// Bare epoll, the same bytes without a protocol.
 pub(crate) static BARE: Peer =
     Peer { can_deflate_events: true, ..Peer::deflating("bare", "bench-bare", &[]) };
+/// hyper with our settings and no-ops behind it.
+pub(crate) static BARE_HYPER: Peer = Peer::cargo("bare-hyper", "bench-bare-hyper", &["hyper"]);
 
 /// PyPI `python-socketio` on uvicorn: only in the rows that name it.
 pub(crate) static PYTHON_SOCKETIO: Peer = Peer {
@@ -191,7 +196,7 @@ impl Peer {
         SOCKET_IO
             .into_iter()
             .chain(PLAIN)
-            .chain([&ONE_WORKER, &TWO_WORKERS, &PYTHON_SOCKETIO])
+            .chain([&BARE_HYPER, &ONE_WORKER, &TWO_WORKERS, &PYTHON_SOCKETIO])
             .chain(OTHERS)
             .find(|peer| peer.name == name)
     }

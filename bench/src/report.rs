@@ -96,11 +96,11 @@ fn cell(spread: Spread, decimals: usize) -> String {
     format!("{} ({}–{})", number(spread.median), number(spread.min), number(spread.max))
 }
 
-/// The median of the ratios of the runs, each to the run of the peer beside it.
+/// The ratios of the runs, each to the run of the peer beside it: median and range.
 fn ratio(ours: Option<&Results>, theirs: &Results, case: usize, column: usize) -> String {
     let Some(ours) = ours.filter(|ours| ours.peer != theirs.peer) else { return String::new() };
     let pairs = ours.values(case, column).zip(theirs.values(case, column));
-    format!("{:.2}", Spread::of(pairs.map(|(our, their)| our / their)).median)
+    cell(Spread::of(pairs.map(|(our, their)| our / their)), 2)
 }
 
 /// Says whether the generator or other programs limited a rate, and how much more the generator can do.

@@ -19,7 +19,7 @@ const AT_ONCE: usize = 64;
 const PUBLISHER: usize = 0;
 const IN_FLIGHT_MAX: usize = 16;
 const IN_FLIGHT: [usize; 2] = [1, IN_FLIGHT_MAX];
-/// The members of a large crowd are compared with these, for a shorter time.
+/// With a large crowd every measurement is so much shorter: there are twice as many, and the crowd has to come first.
 const SHORTER: u32 = 2;
 
 /// What is broadcast.
@@ -92,27 +92,23 @@ fn run(load: Load, in_flight: &[usize], server: &Server, scale: &Scale) -> Resul
     let mut room = Room::new(load);
     let mut with_few = Vec::new();
     room.grow(MEMBERS, &mut crowd)?;
+    let shorter = if load.is_large { SHORTER } else { 1 };
+    let times = [scale.warm_up / shorter, scale.window / shorter];
     if load.is_large {
         for count in in_flight {
-            let (load, deliveries) = room.measure(
-                *count,
-                [scale.warm_up / SHORTER, scale.window / SHORTER],
-                server,
-                &mut crowd,
-            )?;
-            with_few.push(load.server_micros_per(deliveries));
+            let (used, deliveries, _) = room.measure(*count, times, server, &mut crowd)?;
+            with_few.push(used.server_micros_per(deliveries));
         }
         room.grow(scale.crowd - MEMBERS, &mut crowd)?;
     }
     let mut samples = Vec::new();
     for (number, count) in in_flight.iter().enumerate() {
-        let (used, deliveries) =
-            room.measure(*count, [scale.warm_up, scale.window], server, &mut crowd)?;
+        let (used, deliveries, bytes) = room.measure(*count, times, server, &mut crowd)?;
         let micros = used.server_micros_per(deliveries);
         let mut values = vec![used.rate(deliveries), micros];
         values.extend(with_few.get(number).map(|few| micros / few));
         if load.is_deflated {
-            values.push(room.bytes as f64 / deliveries as f64);
+            values.push(bytes as f64 / deliveries as f64);
         }
         samples.push(Sample::new(values, &used));
     }
@@ -155,23 +151,24 @@ impl Room {
         Ok(())
     }
 
-    /// Warms up and measures, for these times, with so many messages in flight.
+    /// Warms up and measures, for these times, with so many messages in flight; returns what was used, and how many
+    /// deliveries and payload bytes there were.
     pub(super) fn measure(
         &mut self,
         in_flight: usize,
         [warm_up, window]: [Duration; 2],
         server: &Server,
         crowd: &mut Crowd,
-    ) -> Result<(cpu::Load, u64)> {
+    ) -> Result<(cpu::Load, u64, u64)> {
         self.publish(in_flight, crowd)?;
         self.run_for(warm_up, crowd)?;
         (self.deliveries, self.bytes) = (0, 0);
         let meter = Meter::start(server)?;
         self.run_for(window, crowd)?;
         let used = meter.stop(server)?;
-        let deliveries = self.deliveries;
+        let (deliveries, bytes) = (self.deliveries, self.bytes);
         self.end(crowd)?;
-        Ok((used, deliveries))
+        Ok((used, deliveries, bytes))
     }
 
     /// Sends the next `count` messages in one write.

@@ -100,7 +100,7 @@ fn run_broadcast(server: &Server, scale: &Scale) -> Result<Vec<Sample>> {
     let mut closed = Room::new(BROADCAST);
     closed.grow(MEMBERS, &mut crowd)?;
     let times = [scale.warm_up, scale.window / SHORTER];
-    let (load, deliveries) = closed.measure(1, times, server, &mut crowd)?;
+    let (load, deliveries, _) = closed.measure(1, times, server, &mut crowd)?;
     let most = load.rate(deliveries) / MEMBERS as f64;
     let rates = [most / 2.0, BROADCASTS_PER_SECOND];
     rates.map(|rate| OpenRoom::new(rate)?.measure(server, scale, &mut crowd)).into_iter().collect()

@@ -9,6 +9,8 @@ mod latency;
 mod polling;
 mod rooms;
 mod rss;
+mod rss_burst;
+mod rss_h2;
 mod schedule;
 mod workers;
 mod ws_connect;
@@ -162,8 +164,13 @@ pub(crate) struct Known {
 }
 
 /// All rows, in the order of the report.
-pub(crate) static KNOWN: [Known; 23] = [
-    Known::new("rss", "RSS for each of 5,000 idle Socket.IO clients", |_| vec![rss::row()]),
+pub(crate) static KNOWN: [Known; 28] = [
+    Known::new("rss", "RSS for each of 18,000 idle Socket.IO clients", |_| vec![rss::socket_io()]),
+    Known::new("rss-polling", "the same over long-polling", |_| vec![rss::polling()]),
+    Known::new("rss-deflate", "the same with permessage-deflate", |_| vec![rss::deflate()]),
+    Known::new("rss-tls", "the same over TLS, ours alone", |_| vec![rss::tls()]),
+    Known::new("rss-burst", "RSS after a burst and 30 s of rest", |_| rss_burst::rows()),
+    Known::new("rss-h2", "RSS for each of 100,000 HTTP/2 streams", |_| rss_h2::rows()),
     Known::new("broadcast", "one room of 1,000, 128 B, 1 and 16 in flight", broadcast::row),
     Known::new("broadcast-1k", "the same with 1 KiB", broadcast::row_1k),
     Known::new("broadcast-10k", "one room of 10,000, 128 B, beside 1,000", broadcast::row_10k),
@@ -206,6 +213,19 @@ impl Known {
     /// The one of that name.
     pub(crate) fn named(name: &str) -> Option<&'static Self> {
         KNOWN.iter().find(|known| known.name == name)
+    }
+}
+
+impl Row {
+    /// How often it runs: memory hardly varies, and what has to wait would take too long.
+    pub(crate) fn runs(&self, scale: &Scale) -> usize {
+        let runs_max = match self.name {
+            "rss-burst" => 1,
+            "rss-h2" => 2,
+            name if name.starts_with("rss") => 3,
+            _ => usize::MAX,
+        };
+        scale.runs.min(runs_max)
     }
 }
 

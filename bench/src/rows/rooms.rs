@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::rss::settled_bytes;
+use super::rss::rested_bytes;
 use super::{Case, Row, Sample, Scale, column, detail, rate};
 use crate::cpu::{self, Meter};
 use crate::crowd::Crowd;
@@ -26,7 +26,7 @@ const CLIENTS: u32 = 1_000;
 const MORE_ROOMS: u32 = 99;
 /// How many of them publish.
 const PUBLISHERS: u32 = 64;
-/// Both measurements of `rooms-100k` are so much shorter than others.
+/// Both measurements of `rooms-100k` are so much shorter than others, not counting the warm-up.
 const SHORTER: u32 = 2;
 
 pub(super) fn row() -> Row {
@@ -87,14 +87,14 @@ fn run_100k(server: &Server, scale: &Scale) -> Result<Vec<Sample>> {
     let clients = CLIENTS as usize;
     crowd.grow(clients, AT_ONCE)?;
     let mut chances = Chances::new();
-    let times = [scale.warm_up / SHORTER, scale.window / SHORTER];
+    let times = [scale.warm_up, scale.window / SHORTER];
     join(clients, &mut crowd, |client| Some((client as u32, 1)))?;
     let (few, count) = chances.measure(CLIENTS, times, server, &mut crowd)?;
     let few_micros = few.server_micros_per(count);
     let first = Sample::new(vec![few.rate(count), few_micros], &few);
-    let before = settled_bytes(server, &mut crowd)?;
+    let before = rested_bytes(server, |length| crowd.idle_for(length))?;
     join(clients, &mut crowd, |client| Some((CLIENTS + client as u32 * MORE_ROOMS, MORE_ROOMS)))?;
-    let after = settled_bytes(server, &mut crowd)?;
+    let after = rested_bytes(server, |length| crowd.idle_for(length))?;
     let each = (after as f64 - before as f64) / f64::from(CLIENTS * MORE_ROOMS);
     let rooms = CLIENTS * (1 + MORE_ROOMS);
     let (many, count) = chances.measure(rooms, times, server, &mut crowd)?;

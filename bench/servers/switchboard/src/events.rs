@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use switchboard::ws::Deflate;
-use switchboard::{Ack, Data, Server, Socket};
+use switchboard::{Ack, Args, Data, Serve, Server, Socket};
+
+use crate::plain::tls;
 
 /// Rounds of multiplying and mixing in the event `work`: some 20 µs.
 const ROUNDS: u32 = 16_000;
@@ -17,6 +19,8 @@ pub(crate) enum Extra {
     Nothing,
     /// Level 1, every message by itself, from 1 KiB on: all as by default.
     Deflate,
+    /// TLS, with a certificate that nobody knows.
+    Tls,
     /// A handler for those who leave, that counts them, and the event `gone` that tells how many.
     Leaving,
     /// The event `work`: an echo that computes something before it answers.
@@ -44,22 +48,26 @@ pub(crate) async fn serve(extra: Extra) -> Result<()> {
     match extra {
         Extra::Leaving => leaving(&io),
         Extra::Work => work(&io),
-        Extra::Nothing | Extra::Deflate => {}
+        Extra::Nothing | Extra::Deflate | Extra::Tls => {}
     }
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     writeln!(std::io::stdout(), "{}", listener.local_addr()?)?;
-    switchboard::serve(listener, io, std::future::pending()).await
+    let mut serve = Serve::new(io);
+    if extra == Extra::Tls {
+        serve = serve.tls(tls()?);
+    }
+    serve.run(listener, std::future::pending()).await
 }
 
 fn rooms(io: &Server) {
-    io.on("join", async |socket: Socket, Data((first, count)): Data<(u32, u32)>, ack: Ack| {
+    io.on("join", async |socket: Socket, Args((first, count)): Args<(u32, u32)>, ack: Ack| {
         let rooms: Vec<String> = (first..first + count).map(|room| format!("r{room}")).collect();
         if socket.join(rooms).is_ok() {
             let _ = ack.send(&first);
         }
     });
     let all = io.clone();
-    io.on("tell", async move |Data((room, text)): Data<(u32, String)>| {
+    io.on("tell", async move |Args((room, text)): Args<(u32, String)>| {
         let _ = all.to(format!("r{room}")).emit("message", &text);
     });
 }

@@ -55,7 +55,6 @@ pub(crate) struct Driver {
 }
 
 /// What carries the packets.
-#[expect(clippy::large_enum_variant, reason = "the largest is the usual one")]
 pub(super) enum TransportState {
     Polling(Box<Polling>),
     WebSocket(Link),
@@ -152,9 +151,9 @@ impl Driver {
             TransportState::WebSocket(link) => link.ws.deadline().is_none(),
             _ => false,
         };
-        let others = (self.connect_by, self.attachments_by, self.progress_by);
+        let others = [self.connect_by, self.attachments_by, self.progress_by];
         is_reading
-            && others == (None, None, None)
+            && others == [Deadline::NONE; 3]
             && self.meter.is_none()
             && self.eio.due().is_some_and(|due| now < due && self.timer.will_ring_for(due, now))
     }

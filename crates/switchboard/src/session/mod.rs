@@ -9,7 +9,6 @@
 //! | `receive.rs` | bytes → frames → Engine.IO packets → Socket.IO packets |
 //! | `raw.rs` | the one handler of a connection without Socket.IO |
 //! | `slots.rs` | the sockets of this connection, their queues and running handlers |
-//! | `choice.rs` | what an event meets: nobody, one handler, or several |
 //! | `occasion.rs` | which handlers run when, as one future |
 //! | `polling.rs` | the requests of a long-polling client |
 //! | `ending.rs` | how a connection ends, and what is still delivered |
@@ -36,7 +35,6 @@ use crate::sync::lock;
 use crate::wheel::Alarm;
 use crate::{Id, Transport};
 
-mod choice;
 pub(crate) mod driver;
 mod ending;
 pub(crate) mod flusher;

@@ -15,7 +15,6 @@ use switchboard_sio::Payload;
 use tokio::sync::oneshot;
 use tracing::error;
 
-use super::choice::{Concurrency, Sole, concurrency, sole_handler};
 use super::occasion::{self, Turn};
 use crate::error::{ConnectError, DisconnectReason};
 use crate::extract::Farewell;
@@ -222,7 +221,8 @@ impl Slot {
     /// Runs what can run.
     #[inline]
     pub(crate) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Result<(), Panicked> {
-        let rests = self.running.is_none() && self.queue.is_empty() && self.beside.is_empty();
+        let has_nothing = |it: &Busy| it.queue.is_empty() && it.beside.is_empty();
+        let rests = self.running.is_none() && self.busy.as_deref().is_none_or(has_nothing);
         if rests { Ok(()) } else { self.poll_work(cx) }
     }
 

@@ -16,6 +16,7 @@ pub(crate) fn run(args: &[&str]) -> Result {
     }
     let manifest = workspace::existing("bench/Cargo.toml")?;
     install::node()?;
+    install::bench_peers();
     products::server()?;
     let mut bench = workspace::cargo();
     bench.args(["run", "--release", "--manifest-path"]).arg(manifest).arg("--").args(args);

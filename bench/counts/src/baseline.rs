@@ -125,28 +125,29 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(rustc: &str, count: f64, expected: Verdict) {
-        assert_eq!(baseline().judge("a row, 16 at once", count, &environment(rustc)), expected);
+    fn check(rustc: &str, count: f64, expected: &Verdict) {
+        let verdict = baseline().judge("a row, 16 at once", count, &environment(rustc));
+        assert_eq!(verdict, *expected);
     }
 
     #[test]
     fn more_than_a_tenth_above_the_baseline_is_a_failure() {
-        check("rustc 1.96.0", 1101.0, Verdict::Worse);
-        check("rustc 1.96.0", 1099.0, Verdict::Same);
-        check("rustc 1.96.0", 901.0, Verdict::Same);
+        check("rustc 1.96.0", 1101.0, &Verdict::Worse);
+        check("rustc 1.96.0", 1099.0, &Verdict::Same);
+        check("rustc 1.96.0", 901.0, &Verdict::Same);
     }
 
     #[test]
     fn more_than_a_tenth_below_it_asks_for_a_new_one() {
-        check("rustc 1.96.0", 899.0, Verdict::Better);
-        check("rustc 1.97.0", 899.0, Verdict::Better);
+        check("rustc 1.96.0", 899.0, &Verdict::Better);
+        check("rustc 1.97.0", 899.0, &Verdict::Better);
     }
 
     #[test]
     fn with_another_compiler_it_takes_a_quarter_to_fail() {
-        check("rustc 1.97.0", 1101.0, Verdict::Doubtful);
-        check("rustc 1.97.0", 1249.0, Verdict::Doubtful);
-        check("rustc 1.97.0", 1251.0, Verdict::Worse);
+        check("rustc 1.97.0", 1101.0, &Verdict::Doubtful);
+        check("rustc 1.97.0", 1249.0, &Verdict::Doubtful);
+        check("rustc 1.97.0", 1251.0, &Verdict::Worse);
     }
 
     #[test]

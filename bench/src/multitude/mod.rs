@@ -79,7 +79,6 @@ fn run(clients: usize, is_quick: bool, is_default: bool) -> Result<()> {
     if is_default {
         report::publish("crowd", &text)?;
     }
-    ensure!(grown == clients, "only {grown} of {clients} clients found room");
     Ok(())
 }
 

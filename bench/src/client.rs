@@ -1,13 +1,18 @@
 //! One Socket.IO client over WebSocket, as far as the generator needs it: the handshake, then texts.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use anyhow::{Context, Result, bail, ensure};
+use nix::libc::linger;
+use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::plain::connected;
 use crate::wire;
+
+/// What one read takes at most, a frame that came in part included.
+const READ_BYTES: usize = 256 * 1024;
 
 /// How far the handshake is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,8 +30,26 @@ enum Stage {
 pub(crate) struct Client {
     stream: TcpStream,
     stage: Stage,
+    /// Does the request offer compression?
+    offers_deflate: bool,
+    /// Did the server agree?
+    is_deflated: bool,
     /// A frame or head that has come in part.
     partial: Vec<u8>,
+    /// What the socket did not take.
+    unsent: Vec<u8>,
+}
+
+/// Room for what is read and for what is answered, shared by all clients.
+pub(crate) struct Buffers {
+    input: Vec<u8>,
+    answers: Vec<u8>,
+}
+
+impl Buffers {
+    pub(crate) fn new() -> Self {
+        Self { input: vec![0; READ_BYTES], answers: Vec::new() }
+    }
 }
 
 /// What a text meant to the client.
@@ -44,42 +67,70 @@ impl Client {
         let mut stream = connected(source, server)?;
         stream.set_nonblocking(true)?;
         stream.write_all(head)?;
-        Ok(Self { stream, stage: Stage::Upgrading, partial: Vec::new() })
+        let offers_deflate = head.windows(18).any(|bytes| bytes == b"permessage-deflate");
+        let (partial, unsent) = (Vec::new(), Vec::new());
+        Ok(Self {
+            stream,
+            stage: Stage::Upgrading,
+            offers_deflate,
+            is_deflated: false,
+            partial,
+            unsent,
+        })
     }
 
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
     }
 
-    /// Sends whole frames. The windows are small, so a full socket means that the server stopped reading.
+    /// Does something wait for room in the socket?
+    pub(crate) fn is_blocked(&self) -> bool {
+        !self.unsent.is_empty()
+    }
+
+    /// Sends whole frames, as far as the socket takes them; the rest waits for [`flush`](Self::flush).
     pub(crate) fn send(&mut self, frames: &[u8]) -> Result<()> {
-        self.stream.write_all(frames).context("the server does not read")
+        let count = if self.is_blocked() { 0 } else { written(self.stream.write(frames))? };
+        self.unsent.extend_from_slice(frames.get(count..).unwrap_or_default());
+        Ok(())
+    }
+
+    /// Sends more of what waits.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        let count = written(self.stream.write(&self.unsent))?;
+        self.unsent.drain(..count);
+        Ok(())
+    }
+
+    /// Ends the connection with a reset instead of a farewell, once it is dropped.
+    pub(crate) fn reset_at_end(&self) -> Result<()> {
+        let linger = linger { l_onoff: 1, l_linger: 0 };
+        setsockopt(&self.stream, sockopt::Linger, &linger).context("no SO_LINGER")
     }
 
     /// Reads once, hands every message to `received` and sends what that appends to its buffer.
     /// Returns whether the handshake ended with this read.
     pub(crate) fn receive(
         &mut self,
-        scratch: &mut [u8],
+        buffers: &mut Buffers,
         received: &mut impl FnMut(&[u8], &mut Vec<u8>) -> Result<()>,
     ) -> Result<bool> {
-        let count = match self.stream.read(scratch) {
+        // What came in part stands before what is read now.
+        let Buffers { input, answers } = buffers;
+        let kept = self.partial.len();
+        input.get_mut(..kept).context("a frame that is too long")?.copy_from_slice(&self.partial);
+        let count = match self.stream.read(input.get_mut(kept..).context("no room")?) {
             Ok(0) => bail!("the server closed a connection"),
             Ok(count) => count,
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
             Err(error) => return Err(error).context("a connection broke"),
         };
-        let arrived = scratch.get(..count).context("more than there is room for")?;
-        let mut answers = Vec::new();
-        let became_ready = if self.partial.is_empty() {
-            self.take(arrived, &mut answers, received)?
-        } else {
-            let mut whole = std::mem::take(&mut self.partial);
-            whole.extend_from_slice(arrived);
-            self.take(&whole, &mut answers, received)?
-        };
+        self.partial.clear();
+        answers.clear();
+        let arrived = input.get(..kept + count).context("more than there is room for")?;
+        let became_ready = self.take(arrived, answers, received)?;
         if !answers.is_empty() {
-            self.send(&answers)?;
+            self.send(answers)?;
         }
         Ok(became_ready)
     }
@@ -98,10 +149,13 @@ impl Client {
             };
             let (head, rest) = input.split_at_checked(end + 4).context("a head without end")?;
             check_upgrade(head)?;
+            let agrees = head.windows(18).any(|bytes| bytes == b"permessage-deflate");
+            ensure!(self.offers_deflate || !agrees, "compression that nobody offered");
+            self.is_deflated = agrees;
             self.stage = Stage::Opening;
             input = rest;
         }
-        while let Some(text) = wire::next_frame(&mut input)? {
+        while let Some(text) = wire::next_frame(&mut input, self.is_deflated)? {
             match self.understand(text, answers)? {
                 Meaning::Message(text) => received(text, answers)?,
                 Meaning::Ready => became_ready = true,
@@ -131,6 +185,14 @@ impl Client {
             Stage::Ready => Ok(Meaning::Message(text)),
             _ => bail!("unexpected in the handshake: {:?}", String::from_utf8_lossy(text)),
         }
+    }
+}
+
+/// How many bytes a socket took; none when it is full.
+fn written(result: io::Result<usize>) -> Result<usize> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
+        other => other.context("a connection broke"),
     }
 }
 

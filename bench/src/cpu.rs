@@ -22,7 +22,7 @@ pub(crate) fn pin_generator() -> Result<()> {
 }
 
 /// CPU time that all threads of process `pid` have used, ended ones included, in the kernel's own precision.
-fn used_by(pid: Pid) -> Result<Duration> {
+pub(crate) fn used_by(pid: Pid) -> Result<Duration> {
     Ok(ClockId::pid_cpu_clock_id(pid)?.now()?.into())
 }
 

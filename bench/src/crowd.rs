@@ -7,21 +7,23 @@ use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-use crate::client::Client;
+use crate::client::{Buffers, Client};
 
 /// After so long without any message the answers that are missing are lost.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Clients that share one source address: far below its 28,000 ports.
-const CLIENTS_PER_SOURCE: usize = 4_000;
+/// Source addresses that the clients share: each stays far below its 28,000 ports.
+const SOURCES: usize = 8;
+/// Longest wait for something to read.
+const WAIT_MILLIS: u8 = 100;
 
 /// All clients of one run.
 pub(crate) struct Crowd {
     epoll: Epoll,
-    clients: Vec<Client>,
+    clients: Vec<Option<Client>>,
     ready: usize,
     server: SocketAddr,
     head: Vec<u8>,
-    scratch: Vec<u8>,
+    buffers: Buffers,
     heard_at: Instant,
 }
 
@@ -34,7 +36,7 @@ impl Crowd {
             ready: 0,
             server,
             head: request(server, Request::EngineIo),
-            scratch: vec![0; 64 * 1024],
+            buffers: Buffers::new(),
             heard_at: Instant::now(),
         })
     }
@@ -63,17 +65,37 @@ impl Crowd {
         &mut self,
         received: &mut impl FnMut(usize, &[u8], &mut Vec<u8>) -> Result<()>,
     ) -> Result<()> {
+        self.turn_for(WAIT_MILLIS, received)
+    }
+
+    /// The same, but waits for at most `millis` milliseconds; with 0 not at all.
+    pub(crate) fn turn_for(
+        &mut self,
+        millis: u8,
+        received: &mut impl FnMut(usize, &[u8], &mut Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
         let mut events = [EpollEvent::empty(); 1024];
-        let count = match self.epoll.wait(&mut events, EpollTimeout::from(100_u8)) {
+        let count = match self.epoll.wait(&mut events, EpollTimeout::from(millis)) {
             Err(Errno::EINTR) => 0,
             other => other?,
         };
         for event in events.iter().take(count) {
             let number = usize::try_from(event.data())?;
-            let client = self.clients.get_mut(number).context("an event for nobody")?;
-            let became_ready = client
-                .receive(&mut self.scratch, &mut |text, answers| received(number, text, answers))?;
-            self.ready += usize::from(became_ready);
+            let client = self.clients.get_mut(number).and_then(Option::as_mut);
+            let client = client.context("an event for nobody")?;
+            let was_blocked = client.is_blocked();
+            if was_blocked {
+                client.flush()?;
+            }
+            if event.events().intersects(!EpollFlags::EPOLLOUT) {
+                let became_ready = client.receive(&mut self.buffers, &mut |text, answers| {
+                    received(number, text, answers)
+                })?;
+                self.ready += usize::from(became_ready);
+            }
+            if client.is_blocked() != was_blocked {
+                watch(&self.epoll, client, number)?;
+            }
         }
         if count > 0 {
             self.heard_at = Instant::now();
@@ -83,24 +105,47 @@ impl Crowd {
         Ok(())
     }
 
-    /// Sends whole frames as one client.
-    pub(crate) fn send(&mut self, client: usize, frames: &[u8]) -> Result<()> {
-        self.clients.get_mut(client).context("no such client")?.send(frames)
+    /// Lets everybody be for some time: whoever gets a message is wrong.
+    pub(crate) fn idle_for(&mut self, length: Duration) -> Result<()> {
+        let end = Instant::now() + length;
+        while Instant::now() < end {
+            self.heard_at = Instant::now();
+            self.turn(&mut |_, text, _| {
+                bail!("an idle client received {:?}", String::from_utf8_lossy(text))
+            })?;
+        }
+        Ok(())
     }
 
-    /// Forgets how long it has been silent, after a wait that was meant.
-    pub(crate) fn expect_messages(&mut self) {
-        self.heard_at = Instant::now();
+    /// Sends whole frames as one client.
+    pub(crate) fn send(&mut self, client: usize, frames: &[u8]) -> Result<()> {
+        let place = self.clients.get_mut(client).and_then(Option::as_mut);
+        let place = place.context("no such client")?;
+        place.send(frames)?;
+        if place.is_blocked() { watch(&self.epoll, place, client) } else { Ok(()) }
+    }
+
+    /// Ends a client's connection at once, with a reset or as a program that ends.
+    pub(crate) fn kill(&mut self, client: usize, with_reset: bool) -> Result<()> {
+        let dead = self.clients.get_mut(client).and_then(Option::take).context("no such client")?;
+        if with_reset { dead.reset_at_end() } else { Ok(()) }
     }
 
     fn add(&mut self) -> Result<()> {
         let number = self.clients.len();
-        let source = Ipv4Addr::new(127, 0, 0, 2 + u8::try_from(number / CLIENTS_PER_SOURCE)?);
+        let source = Ipv4Addr::new(127, 0, 0, 2 + u8::try_from(number % SOURCES)?);
         let client = Client::connect(source, self.server, &self.head)?;
         self.epoll.add(client.fd(), EpollEvent::new(EpollFlags::EPOLLIN, number as u64))?;
-        self.clients.push(client);
+        self.clients.push(Some(client));
         Ok(())
     }
+}
+
+/// Waits for room in the socket, too, if the client needs it.
+fn watch(epoll: &Epoll, client: &Client, number: usize) -> Result<()> {
+    let mut interest = EpollFlags::EPOLLIN;
+    interest.set(EpollFlags::EPOLLOUT, client.is_blocked());
+    Ok(epoll.modify(client.fd(), &mut EpollEvent::new(interest, number as u64))?)
 }
 
 /// What an upgrade request is for.

@@ -13,28 +13,42 @@ use anyhow::{Context, Result, bail, ensure};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use crate::cpu::SERVER_CORE;
+use crate::cpu::{GENERATOR_CORE, SERVER_CORE};
+use crate::others::Tongue;
+use crate::system::{self, Installed};
 
 /// What a server is asked to serve, by the first argument of its program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Door {
     /// Socket.IO over WebSocket.
     SocketIo,
+    /// The same with permessage-deflate: no context takeover, level 1, from 1 KiB on.
+    SocketIoDeflated,
+    /// Socket.IO with a handler for those who leave, that counts them, and an event that tells how many.
+    SocketIoLeaving,
+    /// Socket.IO with an event whose handler computes something.
+    SocketIoWork,
     /// An echo over plain WebSocket, never compressed.
     Plain,
     /// The same with permessage-deflate: no context takeover, level 1, from 64 B on.
     PlainDeflated,
     /// The plain echo over TLS, with a certificate that the server makes itself.
     Tls,
+    /// Socket.IO over TLS, with a certificate that the server makes itself.
+    SocketIoTls,
 }
 
 impl Door {
     fn argument(self) -> Option<&'static str> {
         match self {
             Self::SocketIo => None,
+            Self::SocketIoDeflated => Some("socket.io-deflate"),
+            Self::SocketIoLeaving => Some("socket.io-leaving"),
+            Self::SocketIoWork => Some("socket.io-work"),
             Self::Plain => Some("plain"),
             Self::PlainDeflated => Some("deflate"),
             Self::Tls => Some("tls"),
+            Self::SocketIoTls => Some("socket.io-tls"),
         }
     }
 }
@@ -51,6 +65,8 @@ pub(crate) struct Peer {
     arguments: &'static [&'static str],
     /// Does it know permessage-deflate?
     pub(crate) can_deflate: bool,
+    /// Does it know permessage-deflate under Socket.IO?
+    pub(crate) can_deflate_events: bool,
 }
 
 /// How a server is built and started.
@@ -60,20 +76,30 @@ enum Program {
     Cargo(&'static str),
     /// `server.js` in this folder of `bench/`.
     Node(&'static str),
+    /// `server.py` in this folder of `bench/`, with the packages of its `requirements.txt`.
+    Python(&'static str),
+    /// `start.sh` in this folder of `bench/`, which starts a program of the system on the port that it is given.
+    System(&'static str, Installed),
 }
 
 /// Ours: the library `switchboard`.
 pub(crate) static SWITCHBOARD: Peer =
-    Peer { can_deflate: true, ..Peer::cargo("switchboard", "bench-switchboard", &[]) };
+    Peer { can_deflate_events: true, ..Peer::deflating("switchboard", "bench-switchboard", &[]) };
+/// Ours on a runtime with several threads, of which so many are workers.
+pub(crate) static ONE_WORKER: Peer =
+    Peer { arguments: &["1"], ..Peer::cargo("one-worker", "bench-switchboard", &[]) };
+pub(crate) static TWO_WORKERS: Peer =
+    Peer { arguments: &["2"], ..Peer::cargo("two-workers", "bench-switchboard", &[]) };
 /// npm `socket.io` on Node.
-static SOCKET_IO_NODE: Peer = Peer {
+pub(crate) static SOCKET_IO_NODE: Peer = Peer {
     name: "socket.io",
     program: Program::Node("peers/node"),
     packages: &["socket.io", "ws"],
     arguments: &[],
     can_deflate: false,
+    can_deflate_events: true,
 };
-static SOCKETIOXIDE: Peer =
+pub(crate) static SOCKETIOXIDE: Peer =
     Peer::cargo("socketioxide", "bench-socketioxide", &["socketioxide", "axum", "tokio"]);
 static TOKIO_TUNGSTENITE: Peer =
     Peer::cargo("tokio-tungstenite", "bench-tokio-tungstenite", &["tokio-tungstenite", "tokio"]);
@@ -83,10 +109,9 @@ static FASTWEBSOCKETS: Peer =
 static TOKIO_WEBSOCKETS: Peer =
     Peer::cargo("tokio-websockets", "bench-tokio-websockets", &["tokio-websockets"]);
 static TOKIO_WEBSOCKETS_BATCHED: Peer = TOKIO_WEBSOCKETS.batched("tokio-websockets-batched");
-static SOCKUDO_WS: Peer =
-    Peer { can_deflate: true, ..Peer::cargo("sockudo-ws", "bench-sockudo-ws", &["sockudo-ws"]) };
+static SOCKUDO_WS: Peer = Peer::deflating("sockudo-ws", "bench-sockudo-ws", &["sockudo-ws"]);
 static SOCKUDO_WS_BATCHED: Peer = SOCKUDO_WS.batched("sockudo-ws-batched");
-static YAWC: Peer = Peer { can_deflate: true, ..Peer::cargo("yawc", "bench-yawc", &["yawc"]) };
+static YAWC: Peer = Peer::deflating("yawc", "bench-yawc", &["yawc"]);
 static YAWC_BATCHED: Peer = YAWC.batched("yawc-batched");
 /// npm `ws` on Node.
 static WS: Peer = Peer {
@@ -95,10 +120,34 @@ static WS: Peer = Peer {
     packages: &["ws", "bufferutil"],
     arguments: &[],
     can_deflate: true,
+    can_deflate_events: false,
 };
 /// Bare epoll, the same bytes without a protocol.
-pub(crate) static BARE: Peer = Peer { can_deflate: true, ..Peer::cargo("bare", "bench-bare", &[]) };
+pub(crate) static BARE: Peer =
+    Peer { can_deflate_events: true, ..Peer::deflating("bare", "bench-bare", &[]) };
+/// hyper with our settings and no-ops behind it.
+pub(crate) static BARE_HYPER: Peer = Peer::cargo("bare-hyper", "bench-bare-hyper", &["hyper"]);
 
+/// PyPI `python-socketio` on uvicorn: only in the rows that name it.
+pub(crate) static PYTHON_SOCKETIO: Peer = Peer {
+    program: Program::Python("peers/python-socketio"),
+    packages: &["python-socketio", "uvicorn", "uvloop"],
+    ..Peer::cargo("python-socketio", "", &[])
+};
+static NATS: Peer = Peer {
+    program: Program::System("peers/nats", system::NATS),
+    ..Peer::cargo("nats-server", "", &["nats-server"])
+};
+static NCHAN: Peer = Peer {
+    program: Program::System("peers/nchan", system::NCHAN),
+    ..Peer::cargo("nchan", "", &["nginx"])
+};
+
+/// Those that broadcast in a protocol of their own, ours first.
+pub(crate) static OTHERS: [&Peer; 3] = [&SWITCHBOARD, &NATS, &NCHAN];
+/// Those of [`SOCKET_IO`], and one more.
+pub(crate) static SOCKET_IO_ALL: [&Peer; 5] =
+    [&SWITCHBOARD, &SOCKET_IO_NODE, &SOCKETIOXIDE, &PYTHON_SOCKETIO, &BARE];
 /// Those that speak Socket.IO, in the order of the report; ours first, the floor last.
 pub(crate) static SOCKET_IO: [&Peer; 4] = [&SWITCHBOARD, &SOCKET_IO_NODE, &SOCKETIOXIDE, &BARE];
 /// Those that speak plain WebSocket.
@@ -124,7 +173,17 @@ impl Peer {
         packages: &'static [&'static str],
     ) -> Self {
         let program = Program::Cargo(package);
-        Self { name, program, packages, arguments: &[], can_deflate: false }
+        let (can_deflate, can_deflate_events) = (false, false);
+        Self { name, program, packages, arguments: &[], can_deflate, can_deflate_events }
+    }
+
+    /// One that knows permessage-deflate.
+    const fn deflating(
+        name: &'static str,
+        package: &'static str,
+        packages: &'static [&'static str],
+    ) -> Self {
+        Self { can_deflate: true, ..Self::cargo(name, package, packages) }
     }
 
     /// The same server in the variant that writes once for all messages that are there.
@@ -134,7 +193,12 @@ impl Peer {
 
     /// The one of that name.
     pub(crate) fn named(name: &str) -> Option<&'static Self> {
-        SOCKET_IO.into_iter().chain(PLAIN).find(|peer| peer.name == name)
+        SOCKET_IO
+            .into_iter()
+            .chain(PLAIN)
+            .chain([&BARE_HYPER, &ONE_WORKER, &TWO_WORKERS, &PYTHON_SOCKETIO])
+            .chain(OTHERS)
+            .find(|peer| peer.name == name)
     }
 
     /// Is it a second variant of the server before it?
@@ -151,6 +215,8 @@ impl Peer {
         let version = |package: &str| match self.program {
             Program::Cargo(_) => cargo_version(&lock, package),
             Program::Node(folder) => npm_version(&bench_folder().join(folder), package),
+            Program::Python(folder) => system::python_version(folder, package),
+            Program::System(_, installed) => installed.version(),
         };
         let mut text = version(first)?;
         for (number, package) in others.iter().enumerate() {
@@ -169,18 +235,58 @@ impl Peer {
         match self.program {
             Program::Cargo(package) => cargo_build(package),
             Program::Node(folder) => npm_install(&bench_folder().join(folder)),
+            Program::Python(folder) => system::python_install(folder),
+            // By `xtask`, if at all: see `missing`.
+            Program::System(..) => Ok(()),
         }
     }
 
-    fn command(&self) -> Command {
+    /// Why it cannot take part on this machine, if so.
+    pub(crate) fn missing(&self) -> Option<String> {
         match self.program {
+            Program::System(_, installed) => installed.missing(),
+            Program::Python(_) => system::python_missing(),
+            Program::Cargo(_) | Program::Node(_) => None,
+        }
+    }
+
+    /// The protocol of its own, if it does not speak Socket.IO.
+    pub(crate) fn tongue(&self) -> Option<Tongue> {
+        match self.program {
+            Program::System(_, installed) => Some(installed.tongue),
+            _ => None,
+        }
+    }
+
+    /// Where it may run, as `taskset` understands it.
+    fn cores(&self) -> String {
+        if self == &TWO_WORKERS {
+            format!("{SERVER_CORE},{GENERATOR_CORE}")
+        } else {
+            SERVER_CORE.to_string()
+        }
+    }
+
+    fn command(&self) -> Result<Command> {
+        Ok(match self.program {
             Program::Cargo(package) => Command::new(target_folder().join("release").join(package)),
             Program::Node(folder) => {
                 let mut command = Command::new("node");
                 command.arg(bench_folder().join(folder).join("server.js"));
                 command
             }
-        }
+            Program::Python(folder) => {
+                let mut command = Command::new(system::python());
+                command.arg(bench_folder().join(folder).join("server.py"));
+                command
+            }
+            Program::System(folder, _) => {
+                let mut command = Command::new("sh");
+                command.arg(bench_folder().join(folder).join("start.sh"));
+                command.arg(system::free_port()?.to_string());
+                command
+            }
+        })
     }
 }
 
@@ -194,9 +300,9 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a fresh process of `peer` and waits until it listens.
     pub(crate) fn start(peer: &'static Peer, door: Door) -> Result<Self> {
-        let program = peer.command();
+        let program = peer.command()?;
         let child = Command::new("taskset")
-            .args(["--cpu-list", &SERVER_CORE.to_string(), "setpriv", "--pdeathsig", "KILL"])
+            .args(["--cpu-list", &peer.cores(), "setpriv", "--pdeathsig", "KILL"])
             .arg(program.get_program())
             .args(program.get_args())
             .args(door.argument())
@@ -217,6 +323,9 @@ impl Server {
         let address = line.trim().parse();
         server.address =
             address.with_context(|| format!("{} told no address but {line:?}", peer.name))?;
+        if let Program::System(..) = peer.program {
+            system::wait_until_it_listens(server.address)?;
+        }
         Ok(server)
     }
 
@@ -265,7 +374,7 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 }
 
 /// Where Cargo puts the servers: the folder that this program was built into.
-fn target_folder() -> PathBuf {
+pub(crate) fn target_folder() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
     program
         .parent()
@@ -295,7 +404,7 @@ fn npm_install(folder: &Path) -> Result<()> {
         .current_dir(folder))
 }
 
-fn run(command: &mut Command) -> Result<()> {
+pub(crate) fn run(command: &mut Command) -> Result<()> {
     // What they have to say goes to stderr: stdout is for the results.
     let status = command.stdout(std::io::stderr()).status();
     let status = status.with_context(|| format!("cannot run {command:?}"))?;

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::peers::{BARE, Peer, SWITCHBOARD, output, root_folder};
+use crate::peers::{BARE, Peer, SWITCHBOARD, TWO_WORKERS, output, root_folder};
 use crate::rows::{Busy, Case, Row, Sample};
 use crate::stats::Spread;
 
@@ -52,7 +52,7 @@ pub(crate) fn tables(row: &Row, results: &[Results]) -> Result<String> {
 }
 
 fn table(case: &Case, number: usize, results: &[Results], text: &mut String) -> Result<()> {
-    let ours = results.iter().find(|results| results.peer == &SWITCHBOARD);
+    let ours = results.iter().find(|results| [&SWITCHBOARD, &TWO_WORKERS].contains(&results.peer));
     let is_loaded = results.iter().any(|results| results.busy(number).is_some());
     writeln!(text, "\n### {}\n", case.title)?;
     let mut heading = String::from("| server |");
@@ -96,11 +96,11 @@ fn cell(spread: Spread, decimals: usize) -> String {
     format!("{} ({}–{})", number(spread.median), number(spread.min), number(spread.max))
 }
 
-/// The median of the ratios of the runs, each to the run of the peer beside it.
+/// The ratios of the runs, each to the run of the peer beside it: median and range.
 fn ratio(ours: Option<&Results>, theirs: &Results, case: usize, column: usize) -> String {
     let Some(ours) = ours.filter(|ours| ours.peer != theirs.peer) else { return String::new() };
     let pairs = ours.values(case, column).zip(theirs.values(case, column));
-    format!("{:.2}", Spread::of(pairs.map(|(our, their)| our / their)).median)
+    cell(Spread::of(pairs.map(|(our, their)| our / their)), 2)
 }
 
 /// Says whether the generator or other programs limited a rate, and how much more the generator can do.

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Result, anyhow};
+use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -64,6 +65,8 @@ fn config() -> Result<ClientConfig> {
         .with_custom_certificate_verifier(anything)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // They stand for many clients, who have never met the server before.
+    config.resumption = Resumption::disabled();
     Ok(config)
 }
 

@@ -1,9 +1,18 @@
 //! The rows of the benchmark: what each measures, against whom, and in which columns it is printed.
 
 mod broadcast;
+mod broadcast_others;
 mod connect;
+mod disconnect;
 mod echo;
+mod latency;
+mod polling;
+mod rooms;
 mod rss;
+mod rss_burst;
+mod rss_h2;
+mod schedule;
+mod workers;
 mod ws_connect;
 mod ws_echo;
 mod ws_layers;
@@ -94,6 +103,8 @@ pub(crate) struct Scale {
     pub(crate) echo_warm_up: Duration,
     /// Length of a measurement of the row `ws-echo`, which has many.
     pub(crate) echo_window: Duration,
+    /// Clients of the rows that have a large crowd.
+    pub(crate) crowd: usize,
     /// Measured handshakes of the rows `connect` and `ws-connect`.
     pub(crate) handshakes: usize,
 }
@@ -103,11 +114,12 @@ impl Scale {
     pub(crate) const FULL: Self = Self {
         runs: 5,
         warm_up: Duration::from_millis(700),
-        window: Duration::from_millis(1_800),
+        window: Duration::from_millis(1_500),
         idle_clients: 5_000,
         idle_sockets: 18_000,
         echo_warm_up: Duration::from_millis(400),
         echo_window: Duration::from_millis(1_000),
+        crowd: 10_000,
         handshakes: 10_000,
     };
     /// For a look whether everything still works.
@@ -119,11 +131,12 @@ impl Scale {
         idle_sockets: 6_000,
         echo_warm_up: Duration::from_millis(100),
         echo_window: Duration::from_millis(300),
+        crowd: 2_000,
         handshakes: 1_000,
     };
 }
 
-/// Which tables of the rows `ws-*` are wanted; what is empty is not restricted.
+/// Which tables are wanted; what is empty is not restricted.
 #[derive(Default)]
 pub(crate) struct Filter {
     pub(crate) payloads: Vec<usize>,
@@ -131,23 +144,88 @@ pub(crate) struct Filter {
     pub(crate) deflate: Option<bool>,
 }
 
-/// Names of all rows, in the order of the report.
-pub(crate) const NAMES: [&str; 9] =
-    ["rss", "broadcast", "echo", "connect", "ws-echo", "ws-rss", "ws-connect", "ws-tls", "ws-h2"];
+impl Filter {
+    fn wants_payload(&self, bytes: usize) -> bool {
+        self.payloads.is_empty() || self.payloads.contains(&bytes)
+    }
 
-/// The rows of that name; more than one where tables are measured one after the other.
-pub(crate) fn named(name: &str, filter: &Filter) -> Vec<Row> {
-    match name {
-        "rss" => vec![rss::row()],
-        "broadcast" => vec![broadcast::row()],
-        "echo" => vec![echo::row()],
-        "connect" => vec![connect::row()],
-        "ws-echo" => ws_echo::rows(filter),
-        "ws-rss" => ws_rss::rows(filter),
-        "ws-connect" => vec![ws_connect::row()],
-        "ws-tls" => ws_layers::tls(),
-        "ws-h2" => ws_layers::http2(),
-        _ => Vec::new(),
+    fn wants_in_flight(&self, count: usize) -> bool {
+        self.in_flight.is_empty() || self.in_flight.contains(&count)
+    }
+}
+
+/// A row by its name.
+pub(crate) struct Known {
+    pub(crate) name: &'static str,
+    /// What it measures, in one line of `--help`.
+    pub(crate) about: &'static str,
+    /// More than one where tables are measured one after the other.
+    pub(crate) rows: fn(&Filter) -> Vec<Row>,
+}
+
+/// All rows, in the order of the report.
+pub(crate) static KNOWN: [Known; 28] = [
+    Known::new("rss", "RSS for each of 18,000 idle Socket.IO clients", |_| vec![rss::socket_io()]),
+    Known::new("rss-polling", "the same over long-polling", |_| vec![rss::polling()]),
+    Known::new("rss-deflate", "the same with permessage-deflate", |_| vec![rss::deflate()]),
+    Known::new("rss-tls", "the same over TLS, ours alone", |_| vec![rss::tls()]),
+    Known::new("rss-burst", "RSS after a burst and 30 s of rest", |_| rss_burst::rows()),
+    Known::new("rss-h2", "RSS for each of 100,000 HTTP/2 streams", |_| rss_h2::rows()),
+    Known::new("broadcast", "one room of 1,000, 128 B, 1 and 16 in flight", broadcast::row),
+    Known::new("broadcast-1k", "the same with 1 KiB", broadcast::row_1k),
+    Known::new("broadcast-10k", "one room of 10,000, 128 B, beside 1,000", broadcast::row_10k),
+    Known::new("broadcast-10k-1k", "the same with 1 KiB", broadcast::row_10k_1k),
+    Known::new("broadcast-deflate", "one room of 1,000, 1 KiB compressed", broadcast::row_deflate),
+    Known::new(
+        "broadcast-others",
+        "the same beside nats-server and nchan, each in its own protocol",
+        broadcast_others::row,
+    ),
+    Known::new("echo", "event with ack, 20 B, 64 clients, 1 and 16 in flight", echo::row),
+    Known::new("echo-512", "the same with 512 B", echo::row_512),
+    Known::new("echo-16k", "the same with 16 KiB and 16 clients", echo::row_16k),
+    Known::new("rooms", "1,000 rooms of 10, a message in flight in each", |_| vec![rooms::row()]),
+    Known::new("rooms-100k", "cost per message and room with 100,000 rooms", |_| {
+        vec![rooms::row_100k()]
+    }),
+    Known::new("polling", "HTTP long-polling alone: echo, broadcast to 1,000", polling::rows),
+    Known::new("latency", "echo at half load, open loop", |_| vec![latency::row()]),
+    Known::new("latency-broadcast", "broadcast to 1,000 at half load, open loop", |_| {
+        vec![latency::row_broadcast()]
+    }),
+    Known::new("connect", "handshakes of Socket.IO over WebSocket", |_| vec![connect::row()]),
+    Known::new("disconnect", "10,000 come and die at once; what another one sees", |_| {
+        vec![disconnect::row()]
+    }),
+    Known::new("workers", "ours alone, with one and two worker threads", |_| vec![workers::row()]),
+    Known::new("ws-echo", "plain WebSocket: 20 B to 1 MiB, 1 and 16 in flight", ws_echo::rows),
+    Known::new("ws-rss", "plain WebSocket: RSS for each idle client", ws_rss::rows),
+    Known::new("ws-connect", "plain WebSocket: handshakes", |_| vec![ws_connect::row()]),
+    Known::new("ws-tls", "plain WebSocket over TLS, ours alone", |_| ws_layers::tls()),
+    Known::new("ws-h2", "plain WebSocket over HTTP/2, ours alone", |_| ws_layers::http2()),
+];
+
+impl Known {
+    const fn new(name: &'static str, about: &'static str, rows: fn(&Filter) -> Vec<Row>) -> Self {
+        Self { name, about, rows }
+    }
+
+    /// The one of that name.
+    pub(crate) fn named(name: &str) -> Option<&'static Self> {
+        KNOWN.iter().find(|known| known.name == name)
+    }
+}
+
+impl Row {
+    /// How often it runs: memory hardly varies, and what has to wait would take too long.
+    pub(crate) fn runs(&self, scale: &Scale) -> usize {
+        let runs_max = match self.name {
+            "rss-burst" => 1,
+            "rss-h2" => 2,
+            name if name.starts_with("rss") => 3,
+            _ => usize::MAX,
+        };
+        scale.runs.min(runs_max)
     }
 }
 

@@ -47,10 +47,8 @@ pub(super) fn rows(filter: &Filter) -> Vec<Row> {
 
 impl Filter {
     fn lets_through(&self, load: &Load) -> bool {
-        let is_wanted =
-            |wanted: &[usize], value: usize| wanted.is_empty() || wanted.contains(&value);
-        is_wanted(&self.payloads, load.kind.payload_bytes)
-            && is_wanted(&self.in_flight, load.in_flight)
+        self.wants_payload(load.kind.payload_bytes)
+            && self.wants_in_flight(load.in_flight)
             && self.deflate.is_none_or(|deflate| deflate == load.kind.is_deflated)
     }
 }

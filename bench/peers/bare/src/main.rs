@@ -4,8 +4,10 @@
 //! handshake is a constant. What it costs is what the kernel costs, so it shows how far a server can get, and how much
 //! load the generator can make. It is no server: a peer that does anything else is dropped.
 //!
-//! Without an argument it plays Socket.IO; with `plain` or `deflate` it plays WebSocket alone ([`plain`]).
+//! Without an argument it plays Socket.IO, with `socket.io-deflate` the same with compressed broadcasts (compressed once,
+//! written to all); with `plain` or `deflate` it plays WebSocket alone ([`plain`]).
 
+mod frames;
 mod plain;
 
 use std::io::{ErrorKind, Read, Write};
@@ -15,22 +17,26 @@ use std::os::fd::AsRawFd;
 use anyhow::{Context, Result, bail};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-/// Answer to every upgrade request, whose key is always the sample key of RFC 6455, followed by Engine.IO's open packet.
+use crate::frames::Turn;
+
+/// Answer to every upgrade request, whose key is always the sample key of RFC 6455.
 const OPENING: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
     Upgrade: websocket\r\n\
     Connection: Upgrade\r\n\
-    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\
-    \x81\x6b0{\"sid\":\"AAAAAAAAAAAAAAAAAAAA\",\"upgrades\":[],\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+const AGREEMENT: &[u8] =
+    b"Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover\r\n";
+/// Engine.IO's open packet.
+const OPEN: &[u8] = b"\r\n\x81\x6b0{\"sid\":\"AAAAAAAAAAAAAAAAAAAA\",\"upgrades\":[],\
     \"pingInterval\":25000,\"pingTimeout\":20000,\"maxPayload\":1000000}";
-/// Answer to Socket.IO's `40`.
-const JOINED: &[u8] = b"\x81\x2040{\"sid\":\"BBBBBBBBBBBBBBBBBBBB\"}";
-/// Payload bytes of the generator's echo: `42` + 4 digits + `["echo","` + 20 + `"]`.
-const ECHO_BYTES: usize = 37;
+const SCRATCH_BYTES: usize = 256 * 1024;
 
 struct Connection {
     stream: TcpStream,
     is_open: bool,
     partial: Vec<u8>,
+    /// What the socket did not take.
+    unsent: Vec<u8>,
 }
 
 struct Floor {
@@ -38,24 +44,29 @@ struct Floor {
     listener: TcpListener,
     /// By file descriptor.
     connections: Vec<Option<Connection>>,
+    /// Members, by the number of the room.
+    rooms: Vec<Vec<usize>>,
     scratch: Vec<u8>,
-    /// Frames that every connection gets at the end of the turn.
-    broadcast: Vec<u8>,
+    turn: Turn,
 }
 
 fn main() -> Result<()> {
-    if std::env::args().len() > 1 { plain::serve() } else { serve() }
+    match std::env::args().nth(1).as_deref() {
+        None => serve(false),
+        Some("socket.io-deflate") => serve(true),
+        Some(_) => plain::serve(),
+    }
 }
 
-fn serve() -> Result<()> {
+fn serve(is_deflated: bool) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     listener.set_nonblocking(true)?;
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
     epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, u64::MAX))?;
     writeln!(std::io::stdout(), "{}", listener.local_addr()?)?;
-    let scratch = vec![0; 64 * 1024];
-    let mut floor =
-        Floor { epoll, listener, connections: Vec::new(), scratch, broadcast: Vec::new() };
+    let (connections, rooms, scratch) = (Vec::new(), Vec::new(), vec![0; SCRATCH_BYTES]);
+    let turn = Turn::new(is_deflated);
+    let mut floor = Floor { epoll, listener, connections, rooms, scratch, turn };
     let mut events = [EpollEvent::empty(); 1024];
     loop {
         let count = match floor.epoll.wait(&mut events, EpollTimeout::NONE) {
@@ -89,103 +100,117 @@ impl Floor {
                 self.connections.resize_with(slot + 1, || None);
             }
             if let Some(place) = self.connections.get_mut(slot) {
-                *place = Some(Connection { stream, is_open: false, partial: Vec::new() });
+                let (partial, unsent) = (Vec::new(), Vec::new());
+                *place = Some(Connection { stream, is_open: false, partial, unsent });
             }
         }
     }
 
     /// Reads once and answers with one write; whatever goes wrong ends the connection.
     fn serve(&mut self, slot: usize) {
-        let Some(Some(connection)) = self.connections.get_mut(slot) else { return };
-        if connection.serve(&mut self.scratch, &mut self.broadcast).is_err()
-            && let Some(place) = self.connections.get_mut(slot)
-        {
+        let Some(place) = self.connections.get_mut(slot) else { return };
+        let Some(connection) = place else { return };
+        let was_blocked = !connection.unsent.is_empty();
+        let outcome = connection.serve(&mut self.scratch, &mut self.turn);
+        let is_blocked = !connection.unsent.is_empty();
+        if outcome.is_err() || watch(&self.epoll, connection, was_blocked, is_blocked).is_err() {
             *place = None;
+        }
+        for room in self.turn.joined.drain(..) {
+            if self.rooms.len() <= room {
+                self.rooms.resize_with(room + 1, Vec::new);
+            }
+            if let Some(members) = self.rooms.get_mut(room) {
+                members.push(slot);
+            }
         }
     }
 
     fn publish(&mut self) {
-        if self.broadcast.is_empty() {
-            return;
+        if !self.turn.broadcast.is_empty() {
+            for connection in self.connections.iter_mut().flatten() {
+                connection.send(&self.turn.broadcast, &self.epoll);
+            }
+            self.turn.broadcast.clear();
         }
-        for connection in self.connections.iter_mut().flatten() {
-            let _ = connection.stream.write(&self.broadcast);
+        for (room, frame) in self.turn.told.drain(..) {
+            for slot in self.rooms.get(room).into_iter().flatten() {
+                if let Some(Some(connection)) = self.connections.get_mut(*slot) {
+                    connection.send(&frame, &self.epoll);
+                }
+            }
         }
-        self.broadcast.clear();
     }
 }
 
 impl Connection {
-    fn serve(&mut self, scratch: &mut [u8], broadcast: &mut Vec<u8>) -> Result<()> {
-        let count = self.stream.read(scratch)?;
+    /// Writes what waits, or else reads once and answers.
+    fn serve(&mut self, scratch: &mut [u8], turn: &mut Turn) -> Result<()> {
+        if !self.unsent.is_empty() {
+            let count = written(self.stream.write(&self.unsent))?;
+            self.unsent.drain(..count);
+            return Ok(());
+        }
+        // What came in part stands before what is read now.
+        let kept = self.partial.len();
+        scratch.get_mut(..kept).context("too long")?.copy_from_slice(&self.partial);
+        let count = self.stream.read(scratch.get_mut(kept..).context("no room")?)?;
         if count == 0 {
             bail!("closed");
         }
-        let arrived = scratch.get(..count).context("more than there is room for")?;
+        self.partial.clear();
+        let arrived = scratch.get(..kept + count).context("more than there is room for")?;
         if !self.is_open {
-            self.partial.extend_from_slice(arrived);
-            if self.partial.ends_with(b"\r\n\r\n") {
-                self.is_open = true;
-                self.partial = Vec::new();
-                self.write(OPENING)?;
+            if !arrived.ends_with(b"\r\n\r\n") {
+                self.partial.extend_from_slice(arrived);
+                return Ok(());
             }
-            return Ok(());
+            self.is_open = true;
+            let agreement = if turn.is_deflated { AGREEMENT } else { b"" };
+            return self.write(&[OPENING, agreement, OPEN].concat());
         }
-        let mut answers = Vec::new();
-        if self.partial.is_empty() {
-            let rest = take_frames(arrived, &mut answers, broadcast)?;
-            self.partial.extend_from_slice(rest);
-        } else {
-            let mut whole = std::mem::take(&mut self.partial);
-            whole.extend_from_slice(arrived);
-            let rest = take_frames(&whole, &mut answers, broadcast)?;
-            self.partial.extend_from_slice(rest);
-        }
-        if answers.is_empty() { Ok(()) } else { self.write(&answers) }
+        let rest = turn.take(arrived)?;
+        self.partial.extend_from_slice(rest);
+        if turn.answers.is_empty() { Ok(()) } else { self.write(&turn.answers) }
+    }
+
+    /// Writes from outside of its own turn.
+    fn send(&mut self, bytes: &[u8], epoll: &Epoll) {
+        let was_blocked = !self.unsent.is_empty();
+        // Whoever is broken ends in a turn of its own.
+        let _ = self.write(bytes);
+        let _ = watch(epoll, self, was_blocked, !self.unsent.is_empty());
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.stream.write_all(bytes).context("the client does not read")
+        let is_blocked = !self.unsent.is_empty();
+        let count = if is_blocked { 0 } else { written(self.stream.write(bytes))? };
+        if count < bytes.len() {
+            self.unsent.extend_from_slice(bytes.get(count..).unwrap_or_default());
+        }
+        Ok(())
     }
 }
 
-/// Answers every whole frame of `input` and returns what is left of it.
-fn take_frames<'i>(
-    mut input: &'i [u8],
-    answers: &mut Vec<u8>,
-    broadcast: &mut Vec<u8>,
-) -> Result<&'i [u8]> {
-    loop {
-        let (header, length) = match input {
-            [_, 0xfe, high, low, ..] => (8, usize::from(u16::from_be_bytes([*high, *low]))),
-            [_, length, ..] if *length != 0xfe => (6, usize::from(length & 0x7f)),
-            _ => return Ok(input),
-        };
-        let Some((frame, rest)) = input.split_at_checked(header + length) else { return Ok(input) };
-        let (_, payload) = frame.split_at_checked(header).context("a frame without payload")?;
-        answer(payload, answers, broadcast)?;
-        input = rest;
-    }
-}
-
-fn answer(payload: &[u8], answers: &mut Vec<u8>, broadcast: &mut Vec<u8>) -> Result<()> {
-    if payload.len() == ECHO_BYTES {
-        let id = payload.get(2..6).context("echo without id")?;
-        let text = payload.get(14..).context("echo without text")?;
-        answers.extend_from_slice(b"\x81\x1e43");
-        answers.extend_from_slice(id);
-        answers.extend_from_slice(b"[");
-        answers.extend_from_slice(text);
-    } else if let Some(text) = payload.strip_prefix(b"42[\"publish\",") {
-        let head = b"42[\"message\",";
-        broadcast.extend_from_slice(b"\x81\x7e");
-        broadcast.extend_from_slice(&u16::try_from(head.len() + text.len())?.to_be_bytes());
-        broadcast.extend_from_slice(head);
-        broadcast.extend_from_slice(text);
-    } else if payload == b"40" {
-        answers.extend_from_slice(JOINED);
-    } else {
-        bail!("not a frame of the generator");
+/// Reads nothing more from whoever does not take what it was sent.
+fn watch(
+    epoll: &Epoll,
+    connection: &Connection,
+    was_blocked: bool,
+    is_blocked: bool,
+) -> Result<()> {
+    if was_blocked != is_blocked {
+        let interest = if is_blocked { EpollFlags::EPOLLOUT } else { EpollFlags::EPOLLIN };
+        let slot = u64::try_from(connection.stream.as_raw_fd())?;
+        epoll.modify(&connection.stream, &mut EpollEvent::new(interest, slot))?;
     }
     Ok(())
+}
+
+/// How many bytes a socket took; none when it is full.
+fn written(result: std::io::Result<usize>) -> std::io::Result<usize> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
+        other => other,
+    }
 }

@@ -28,6 +28,7 @@ use crate::dialect::Dialect;
 use crate::engine::{Engine, Sender};
 use crate::handshake::Handshake;
 use crate::session::driver::Driver;
+use crate::session::link::Wire;
 use crate::session::{Command, Link, Session};
 use crate::{Id, Transport};
 
@@ -159,8 +160,8 @@ fn open_websocket(session: &Arc<Session>, mut link: Link, cx: &mut Context<'_>) 
     }
     // Two handshakes at once were given the same id by the application. The client has its answer,
     // and nothing more.
-    link.poll_flush(cx).ok();
-    let _ = link.poll_shutdown(cx);
+    link.poll_flush_alone(cx).ok();
+    let _ = link.poll_shutdown(&mut Wire::default(), cx);
     None
 }
 

@@ -287,7 +287,7 @@ impl Peer {
             Program::System(folder, _) => {
                 let mut command = Command::new("sh");
                 command.arg(bench_folder().join(folder).join("start.sh"));
-                command.arg(system::free_port()?.to_string());
+                command.arg(system::free_port()?.to_string()).arg(system::folder_of(self.name)?);
                 command
             }
         })

@@ -86,6 +86,13 @@ pub(crate) fn python_version(folder: &str, package: &str) -> Result<String> {
     Ok(pin.with_context(|| format!("{package} is not pinned"))?.1.to_owned())
 }
 
+/// Where a server of that name may keep its files.
+pub(crate) fn folder_of(name: &str) -> Result<PathBuf> {
+    let folder = target_folder().join(format!("bench-{name}"));
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
 /// A port that nobody listens on. Somebody else could take it before the server does; then the run fails.
 pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())

@@ -1,10 +1,10 @@
-# The peer `nchan`: nginx with libnginx-mod-nchan, one process, messages in its own memory; $1 is a free port.
+# The peer `nchan`: nginx with libnginx-mod-nchan, one process, messages in its own memory; $1 is a free port, $2 a folder.
 # Prints the address as its only line and becomes the server.
 set -eu
-folder=$(mktemp -d)
-mkdir "$folder/tmp"
+folder=$2
+mkdir -p "$folder/tmp"
 cat >"$folder/nginx.conf" <<EOF
-load_module $(ls /usr/lib/nginx/modules/ngx_nchan_module.so);
+load_module /usr/lib/nginx/modules/ngx_nchan_module.so;
 daemon off;
 master_process off;
 pid $folder/pid;

@@ -11,6 +11,7 @@ mod cpu;
 mod crowd;
 mod idle;
 mod multitude;
+mod others;
 mod peers;
 mod plain;
 mod pollers;
@@ -18,6 +19,7 @@ mod report;
 mod rows;
 mod stats;
 mod streams;
+mod system;
 mod wire;
 
 use std::process::ExitCode;
@@ -86,7 +88,7 @@ fn main() -> ExitCode {
         eprintln!("{}", usage());
         return ExitCode::from(2);
     };
-    ended(run(&plan))
+    ended(run(plan))
 }
 
 fn ended(result: Result<()>) -> ExitCode {
@@ -147,9 +149,10 @@ fn numbers(list: &str) -> Option<Vec<usize>> {
     list.split(',').map(|number| number.parse().ok()).collect()
 }
 
-fn run(plan: &Plan) -> Result<()> {
+fn run(mut plan: Plan) -> Result<()> {
     // Whoever started us takes us along: servers then follow by the same means.
     set_pdeathsig(Signal::SIGTERM)?;
+    let missing = left_out(&mut plan);
     for peer in peers_of(&plan.rows).into_iter().filter(|_| !plan.is_built) {
         peer.build().with_context(|| format!("cannot build {}", peer.name))?;
     }
@@ -160,7 +163,8 @@ fn run(plan: &Plan) -> Result<()> {
         let runs = rows.first().map_or(0, |row| row.runs(&plan.scale));
         let circumstances = report::circumstances(&plan.command, runs)?
             + "\n"
-            + &report::versions(&peers_of(rows))?;
+            + &report::versions(&peers_of(rows))?
+            + &missing;
         println!("## {name}\n\n{circumstances}");
         let begun = Instant::now();
         let mut text = circumstances;
@@ -179,6 +183,21 @@ fn run(plan: &Plan) -> Result<()> {
     }
     eprintln!("measured in {:.0} s", started.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// Leaves out who cannot take part on this machine, and says so.
+fn left_out(plan: &mut Plan) -> String {
+    let mut text = String::new();
+    for peer in peers_of(&plan.rows) {
+        let Some(reason) = peer.missing() else { continue };
+        let line = format!("\n**Left out: {}**, {reason}.\n", peer.name);
+        eprintln!("{}", line.trim());
+        text += &line;
+        for row in &mut plan.rows {
+            row.peers.retain(|other| *other != peer);
+        }
+    }
+    text
 }
 
 /// Everybody who takes part in one of the rows, in the order of the fullest.

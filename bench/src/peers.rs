@@ -14,6 +14,8 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use crate::cpu::{GENERATOR_CORE, SERVER_CORE};
+use crate::others::Tongue;
+use crate::system::{self, Installed};
 
 /// What a server is asked to serve, by the first argument of its program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,6 +76,10 @@ enum Program {
     Cargo(&'static str),
     /// `server.js` in this folder of `bench/`.
     Node(&'static str),
+    /// `server.py` in this folder of `bench/`, with the packages of its `requirements.txt`.
+    Python(&'static str),
+    /// `start.sh` in this folder of `bench/`, which starts a program of the system on the port that it is given.
+    System(&'static str, Installed),
 }
 
 /// Ours: the library `switchboard`.
@@ -122,6 +128,26 @@ pub(crate) static BARE: Peer =
 /// hyper with our settings and no-ops behind it.
 pub(crate) static BARE_HYPER: Peer = Peer::cargo("bare-hyper", "bench-bare-hyper", &["hyper"]);
 
+/// PyPI `python-socketio` on uvicorn: only in the rows that name it.
+pub(crate) static PYTHON_SOCKETIO: Peer = Peer {
+    program: Program::Python("peers/python-socketio"),
+    packages: &["python-socketio", "uvicorn", "uvloop"],
+    ..Peer::cargo("python-socketio", "", &[])
+};
+static NATS: Peer = Peer {
+    program: Program::System("peers/nats", system::NATS),
+    ..Peer::cargo("nats-server", "", &["nats-server"])
+};
+static NCHAN: Peer = Peer {
+    program: Program::System("peers/nchan", system::NCHAN),
+    ..Peer::cargo("nchan", "", &["nginx"])
+};
+
+/// Those that broadcast in a protocol of their own, ours first.
+pub(crate) static OTHERS: [&Peer; 3] = [&SWITCHBOARD, &NATS, &NCHAN];
+/// Those of [`SOCKET_IO`], and one more.
+pub(crate) static SOCKET_IO_ALL: [&Peer; 5] =
+    [&SWITCHBOARD, &SOCKET_IO_NODE, &SOCKETIOXIDE, &PYTHON_SOCKETIO, &BARE];
 /// Those that speak Socket.IO, in the order of the report; ours first, the floor last.
 pub(crate) static SOCKET_IO: [&Peer; 4] = [&SWITCHBOARD, &SOCKET_IO_NODE, &SOCKETIOXIDE, &BARE];
 /// Those that speak plain WebSocket.
@@ -170,7 +196,8 @@ impl Peer {
         SOCKET_IO
             .into_iter()
             .chain(PLAIN)
-            .chain([&BARE_HYPER, &ONE_WORKER, &TWO_WORKERS])
+            .chain([&BARE_HYPER, &ONE_WORKER, &TWO_WORKERS, &PYTHON_SOCKETIO])
+            .chain(OTHERS)
             .find(|peer| peer.name == name)
     }
 
@@ -188,6 +215,8 @@ impl Peer {
         let version = |package: &str| match self.program {
             Program::Cargo(_) => cargo_version(&lock, package),
             Program::Node(folder) => npm_version(&bench_folder().join(folder), package),
+            Program::Python(folder) => system::python_version(folder, package),
+            Program::System(_, installed) => installed.version(),
         };
         let mut text = version(first)?;
         for (number, package) in others.iter().enumerate() {
@@ -206,6 +235,26 @@ impl Peer {
         match self.program {
             Program::Cargo(package) => cargo_build(package),
             Program::Node(folder) => npm_install(&bench_folder().join(folder)),
+            Program::Python(folder) => system::python_install(folder),
+            // By `xtask`, if at all: see `missing`.
+            Program::System(..) => Ok(()),
+        }
+    }
+
+    /// Why it cannot take part on this machine, if so.
+    pub(crate) fn missing(&self) -> Option<String> {
+        match self.program {
+            Program::System(_, installed) => installed.missing(),
+            Program::Python(_) => system::python_missing(),
+            Program::Cargo(_) | Program::Node(_) => None,
+        }
+    }
+
+    /// The protocol of its own, if it does not speak Socket.IO.
+    pub(crate) fn tongue(&self) -> Option<Tongue> {
+        match self.program {
+            Program::System(_, installed) => Some(installed.tongue),
+            _ => None,
         }
     }
 
@@ -218,15 +267,26 @@ impl Peer {
         }
     }
 
-    fn command(&self) -> Command {
-        match self.program {
+    fn command(&self) -> Result<Command> {
+        Ok(match self.program {
             Program::Cargo(package) => Command::new(target_folder().join("release").join(package)),
             Program::Node(folder) => {
                 let mut command = Command::new("node");
                 command.arg(bench_folder().join(folder).join("server.js"));
                 command
             }
-        }
+            Program::Python(folder) => {
+                let mut command = Command::new(system::python());
+                command.arg(bench_folder().join(folder).join("server.py"));
+                command
+            }
+            Program::System(folder, _) => {
+                let mut command = Command::new("sh");
+                command.arg(bench_folder().join(folder).join("start.sh"));
+                command.arg(system::free_port()?.to_string());
+                command
+            }
+        })
     }
 }
 
@@ -240,7 +300,7 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a fresh process of `peer` and waits until it listens.
     pub(crate) fn start(peer: &'static Peer, door: Door) -> Result<Self> {
-        let program = peer.command();
+        let program = peer.command()?;
         let child = Command::new("taskset")
             .args(["--cpu-list", &peer.cores(), "setpriv", "--pdeathsig", "KILL"])
             .arg(program.get_program())
@@ -263,6 +323,9 @@ impl Server {
         let address = line.trim().parse();
         server.address =
             address.with_context(|| format!("{} told no address but {line:?}", peer.name))?;
+        if let Program::System(..) = peer.program {
+            system::wait_until_it_listens(server.address)?;
+        }
         Ok(server)
     }
 
@@ -311,7 +374,7 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 }
 
 /// Where Cargo puts the servers: the folder that this program was built into.
-fn target_folder() -> PathBuf {
+pub(crate) fn target_folder() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
     program
         .parent()
@@ -341,7 +404,7 @@ fn npm_install(folder: &Path) -> Result<()> {
         .current_dir(folder))
 }
 
-fn run(command: &mut Command) -> Result<()> {
+pub(crate) fn run(command: &mut Command) -> Result<()> {
     // What they have to say goes to stderr: stdout is for the results.
     let status = command.stdout(std::io::stderr()).status();
     let status = status.with_context(|| format!("cannot run {command:?}"))?;

@@ -7,7 +7,7 @@
 use std::env;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::stamp::Stamp;
@@ -27,6 +27,26 @@ pub(crate) fn cpp_compiler() -> Result {
 /// The program `kill`, with which tests send signals to servers. Minimal installations lack it.
 pub(crate) fn kill() -> Result {
     if program("kill").is_some() { Ok(()) } else { apt(&["procps"]) }
+}
+
+/// Valgrind, which counts instructions, and `setpriv`, which ends it with us.
+pub(crate) fn valgrind() -> Result {
+    let missing = [("valgrind", "valgrind"), ("setpriv", "util-linux")]
+        .into_iter()
+        .filter(|(name, _)| program(name).is_none());
+    let packages: Vec<_> = missing.map(|(_, package)| package).collect();
+    if packages.is_empty() { Ok(()) } else { apt(&packages) }
+}
+
+/// Servers of Debian that the benchmark measures beside ours. Without them it leaves out their lines and says so, so this
+/// does not fail.
+pub(crate) fn bench_peers() {
+    let missing: Vec<_> =
+        BENCH_PEERS.iter().filter(|(_, file)| !Path::new(file).exists()).collect();
+    let packages: Vec<_> = missing.iter().map(|(package, _)| *package).collect();
+    if let Some(error) = (!packages.is_empty()).then(|| apt(&packages)).and_then(Result::err) {
+        println!("NOT MEASURED: {}: {error}", packages.join(", "));
+    }
 }
 
 /// A browser without a window. Gives its path.
@@ -144,6 +164,13 @@ fn program(name: &str) -> Option<PathBuf> {
         fs::metadata(it).is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
     })
 }
+
+/// Packages of Debian, and a file that each brings.
+const BENCH_PEERS: &[(&str, &str)] = &[
+    ("nats-server", "/usr/sbin/nats-server"),
+    ("nginx", "/usr/sbin/nginx"),
+    ("libnginx-mod-nchan", "/usr/lib/nginx/modules/ngx_nchan_module.so"),
+];
 
 const NODE_MIN: u32 = 20;
 

@@ -1,4 +1,4 @@
-//! What we build: the web app, the server, the examples.
+//! What we build: the web app, the server, the examples, the program that counts instructions.
 
 use std::path::PathBuf;
 
@@ -41,4 +41,15 @@ pub(crate) fn examples() -> Result<PathBuf> {
     build.args(["build", "--workspace", "--all-targets", "--manifest-path"]).arg(manifest);
     process::run(&mut build)?;
     Ok(workspace::target_dir().join("debug"))
+}
+
+/// Builds what counts instructions, and has it find valgrind. Gives its path.
+pub(crate) fn counts() -> Result<PathBuf> {
+    install::c_compiler()?;
+    install::valgrind()?;
+    let manifest = workspace::existing("bench/Cargo.toml")?;
+    let mut build = workspace::cargo();
+    build.args(["build", "--release", "--package", "bench-counts", "--manifest-path"]);
+    process::run(build.arg(manifest))?;
+    Ok(workspace::target_dir().join("release/bench-counts"))
 }

@@ -69,6 +69,7 @@ struct Suite {
 
 const SUITES: &[Suite] = &[
     Suite { name: "rust", prepare: rust, count: count::cargo, minutes: 20 },
+    Suite { name: "counts", prepare: counts, count: count::cargo, minutes: 6 },
     Suite { name: "web", prepare: web, count: count::vitest, minutes: 5 },
     Suite { name: "examples", prepare: examples, count: count::cargo, minutes: 10 },
     Suite { name: "fuzz", prepare: fuzz_targets, count: count::libfuzzer, minutes: 2 },
@@ -128,6 +129,17 @@ fn rust(_length: Length) -> Result<Vec<Command>> {
     let mut tests = workspace::cargo();
     tests.args(["test", "--workspace", "--no-fail-fast"]);
     Ok(vec![tests])
+}
+
+/// Instructions per message, beside the committed ones; and the tests of the comparison itself.
+fn counts(_length: Length) -> Result<Vec<Command>> {
+    let program = products::counts()?;
+    let mut tests = workspace::cargo();
+    tests.args(["test", "--release", "--manifest-path", "bench/Cargo.toml"]);
+    tests.args(["--package", "bench-counts"]);
+    let mut check = Command::new(program);
+    check.arg("check").current_dir(workspace::root());
+    Ok(vec![tests, check])
 }
 
 fn web(_length: Length) -> Result<Vec<Command>> {

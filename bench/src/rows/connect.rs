@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::{Case, Row, Sample, Scale, column, rate};
 use crate::cpu::Meter;
 use crate::crowd::Crowd;
-use crate::peers::{Door, SOCKET_IO, Server};
+use crate::peers::{Door, SOCKET_IO_ALL, Server};
 
 const WARM_UP_HANDSHAKES: usize = 1_000;
 const AT_ONCE: usize = 64;
@@ -17,7 +17,7 @@ pub(super) fn row() -> Row {
     Row {
         name: "connect",
         door: Door::SocketIo,
-        peers: SOCKET_IO.to_vec(),
+        peers: SOCKET_IO_ALL.to_vec(),
         cases: vec![Case {
             title: "Handshakes, 64 at a time".into(),
             columns: vec![rate("connects/s"), column("server CPU per handshake, µs", 1)],

@@ -11,7 +11,7 @@ use hdrhistogram::Histogram;
 use super::{Case, Filter, Row, Sample, Scale, column, detail, rate};
 use crate::cpu::Meter;
 use crate::crowd::Crowd;
-use crate::peers::{Door, SOCKET_IO, Server};
+use crate::peers::{Door, SOCKET_IO_ALL, Server};
 use crate::wire::{ECHO_FIRST, ECHO_LAST, Echo};
 
 const IN_FLIGHT: [u16; 2] = [1, 16];
@@ -59,7 +59,7 @@ fn row_of(name: &'static str, load: Load, filter: &Filter) -> Vec<Row> {
     vec![Row {
         name,
         door: Door::SocketIo,
-        peers: SOCKET_IO.to_vec(),
+        peers: SOCKET_IO_ALL.to_vec(),
         cases: in_flight.iter().map(case).collect(),
         run: Box::new(move |server, scale| run(load, &in_flight, server, scale)),
     }]

@@ -1,6 +1,7 @@
 //! The rows of the benchmark: what each measures, against whom, and in which columns it is printed.
 
 mod broadcast;
+mod broadcast_others;
 mod connect;
 mod disconnect;
 mod echo;
@@ -175,6 +176,11 @@ pub(crate) static KNOWN: [Known; 28] = [
     Known::new("broadcast-10k", "one room of 10,000, 128 B, beside 1,000", broadcast::row_10k),
     Known::new("broadcast-10k-1k", "the same with 1 KiB", broadcast::row_10k_1k),
     Known::new("broadcast-deflate", "one room of 1,000, 1 KiB compressed", broadcast::row_deflate),
+    Known::new(
+        "broadcast-others",
+        "the same beside nats-server and nchan, each in its own protocol",
+        broadcast_others::row,
+    ),
     Known::new("echo", "event with ack, 20 B, 64 clients, 1 and 16 in flight", echo::row),
     Known::new("echo-512", "the same with 512 B", echo::row_512),
     Known::new("echo-16k", "the same with 16 KiB and 16 clients", echo::row_16k),

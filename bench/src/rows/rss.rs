@@ -14,7 +14,7 @@ use crate::cpu::resident_bytes;
 use crate::crowd::Request;
 use crate::idle::{Herd, Polling, Received, Scene, Talk, WebSocket};
 use crate::peers::{
-    BARE_HYPER, Door, Peer, SOCKET_IO, SOCKET_IO_NODE, SOCKETIOXIDE, SWITCHBOARD, Server,
+    BARE_HYPER, Door, Peer, SOCKET_IO_ALL, SOCKET_IO_NODE, SOCKETIOXIDE, SWITCHBOARD, Server,
 };
 use crate::plain::{Tls, Transport};
 use crate::wire::push_frame;
@@ -37,7 +37,7 @@ pub(super) fn socket_io() -> Row {
         let scene = Scene::new(server.address(), Request::EngineIo);
         grown(&mut Herd::<TcpStream, WebSocket>::new(server.address(), scene)?, server, scale)
     });
-    row("rss", Door::SocketIo, &SOCKET_IO, "idle Socket.IO clients over WebSocket", run)
+    row("rss", Door::SocketIo, &SOCKET_IO_ALL, "idle Socket.IO clients over WebSocket", run)
 }
 
 /// Socket.IO over long-polling, each with a poll pending.

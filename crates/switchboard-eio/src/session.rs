@@ -77,6 +77,33 @@ impl Session {
         }
     }
 
+    /// Tells that a message has come on [`Lane::Current`]: what [`receive`](Self::receive) does with
+    /// most packets, for owners who have seen that it is one. `false` once the session is over: then
+    /// it is ignored.
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use switchboard_eio::{Config, Session, Transport};
+    ///
+    /// let (config, now) = (Config::default(), Instant::now());
+    /// let mut session = Session::new(Transport::WebSocket, &config, now);
+    /// assert!(session.note_message(&config, now));
+    /// session.close(&mut Vec::new());
+    /// assert!(!session.note_message(&config, now));
+    /// ```
+    #[inline]
+    pub fn note_message(&mut self, config: &Config, now: Instant) -> bool {
+        self.note_life(config, now);
+        !self.is_over()
+    }
+
+    /// When [`tick`](Self::tick) has something to do, if nothing changes until then. `None` during an
+    /// upgrade and once the session is over: ask `tick`.
+    #[inline]
+    pub fn due(&self) -> Option<Instant> {
+        (self.upgrade == Upgrade::None && !self.is_over()).then_some(self.due)
+    }
+
     /// Lets a WebSocket that came with the id of this session try to take over, within
     /// [`Config::upgrade_timeout`]. It is [`Lane::Candidate`] from now on.
     ///
@@ -179,11 +206,8 @@ impl Session {
         now: Instant,
         output: &mut Vec<Send>,
     ) -> Result<Option<Event<'a>>, PeerError> {
-        // As engine.io since 6.6.11: a pong may be stuck behind a long message, so the first other
-        // packet shows life. Only the first, or a client that never answers would stay for ever.
-        if self.heartbeat == (Heartbeat::Waiting { extended: false }) && packet.kind != Kind::Pong {
-            self.heartbeat = Heartbeat::Waiting { extended: true };
-            self.due = after(now, config.ping_timeout);
+        if packet.kind != Kind::Pong {
+            self.note_life(config, now);
         }
         match packet.kind {
             Kind::Message => Ok(Some(Event::Message(packet.data))),
@@ -244,6 +268,16 @@ impl Session {
                 self.upgrade = Upgrade::None;
                 Err(PeerError::NotAnUpgrade)
             }
+        }
+    }
+
+    /// As engine.io since 6.6.11: a pong may be stuck behind a long message, so the first other
+    /// packet shows life. Only the first, or a client that never answers would stay for ever.
+    #[inline]
+    fn note_life(&mut self, config: &Config, now: Instant) {
+        if self.heartbeat == (Heartbeat::Waiting { extended: false }) {
+            self.heartbeat = Heartbeat::Waiting { extended: true };
+            self.due = after(now, config.ping_timeout);
         }
     }
 

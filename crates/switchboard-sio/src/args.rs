@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::{EncodeError, Payload, binary};
+use crate::{EncodeError, Payload, binary, value};
 
 /// The arguments of an event or ack.
 ///
@@ -97,5 +97,5 @@ macro_rules! tuples {
 tuples! { (A) (A B) (A B C) (A B C D) (A B C D E) (A B C D E F) (A B C D E F G) (A B C D E F G H) }
 
 fn write_value<T: Serialize + ?Sized>(value: &T, output: &mut Vec<u8>) -> Result<(), EncodeError> {
-    serde_json::to_writer(output, value).map_err(EncodeError::Json)
+    value::write(value, output).map_err(EncodeError::Json)
 }

@@ -5,7 +5,7 @@
 //! [`Payload`](crate::Payload) put it there; a guard puts the previous one back, also when the call
 //! panics or nests.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use bytes::Bytes;
@@ -49,12 +49,12 @@ impl AsRef<[u8]> for Binary {
 
 impl Serialize for Binary {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let num = COLLECTED.with_borrow_mut(|list| {
-            let list = list.as_mut()?;
-            list.push(self.0.clone());
-            Some(list.len() - 1)
-        });
-        let num = num.ok_or_else(|| ser::Error::custom("binary value outside of an event"))?;
+        let Collecting { is_on: true, first, end } = COLLECTING.get() else {
+            return Err(ser::Error::custom("binary value outside of an event"));
+        };
+        COLLECTED.with_borrow_mut(|list| list.push(self.0.clone()));
+        COLLECTING.set(Collecting { is_on: true, first, end: end + 1 });
+        let num = end - first;
         let mut placeholder = serializer.serialize_struct("Binary", 2)?;
         placeholder.serialize_field("_placeholder", &true)?;
         placeholder.serialize_field("num", &num)?;
@@ -69,16 +69,33 @@ impl<'de> Deserialize<'de> for Binary {
 }
 
 /// Runs `write` and returns the binary values that it serialised, in order.
+///
+/// Most arguments have none: then the list is not touched, only what stands beside it.
+#[inline]
 pub(crate) fn collect<E>(write: impl FnOnce() -> Result<(), E>) -> Result<Vec<Bytes>, E> {
-    let _guard = Restore { list: &COLLECTED, previous: COLLECTED.replace(Some(Vec::new())) };
+    let outer = COLLECTING.get();
+    let guard = EndCollecting { outer };
+    COLLECTING.set(Collecting { is_on: true, first: outer.end, end: outer.end });
     write()?;
-    Ok(COLLECTED.take().unwrap_or_default())
+    let inner = COLLECTING.get();
+    let collected = match inner {
+        Collecting { first, end, .. } if first == end => Vec::new(),
+        Collecting { first: 0, .. } => COLLECTED.take(),
+        Collecting { first, .. } => COLLECTED.with_borrow_mut(|list| list.split_off(first)),
+    };
+    drop(guard);
+    Ok(collected)
 }
 
 /// Runs `read` while placeholders stand for `attachments`.
+#[inline]
 pub(crate) fn provide<T>(attachments: &[Bytes], read: impl FnOnce() -> T) -> T {
-    let attachments = attachments.to_vec();
-    let _guard = Restore { list: &PROVIDED, previous: PROVIDED.replace(Some(attachments)) };
+    if attachments.is_empty() && !IS_PROVIDING.get() {
+        return read();
+    }
+    let was_providing = IS_PROVIDING.replace(true);
+    let previous = PROVIDED.replace(Some(attachments.to_vec()));
+    let _guard = EndProviding { previous, was_providing };
     read()
 }
 
@@ -108,22 +125,45 @@ impl<'de> Visitor<'de> for Placeholder {
     }
 }
 
-/// Puts the list of an outer call back, whichever way the inner one ends.
-struct Restore {
-    list: &'static List,
-    previous: Option<Vec<Bytes>>,
+/// Goes on with the outer call, whichever way the inner one ends.
+struct EndCollecting {
+    outer: Collecting,
 }
 
-impl Drop for Restore {
+impl Drop for EndCollecting {
     fn drop(&mut self) {
-        self.list.set(self.previous.take());
+        if COLLECTING.replace(self.outer).end != self.outer.end {
+            COLLECTED.with_borrow_mut(|list| list.truncate(self.outer.end));
+        }
     }
 }
 
-/// The attachments of the call that runs on this thread, if one does.
-type List = std::thread::LocalKey<RefCell<Option<Vec<Bytes>>>>;
+/// Puts the list of an outer call back, whichever way the inner one ends.
+struct EndProviding {
+    previous: Option<Vec<Bytes>>,
+    was_providing: bool,
+}
+
+impl Drop for EndProviding {
+    fn drop(&mut self) {
+        PROVIDED.set(self.previous.take());
+        IS_PROVIDING.set(self.was_providing);
+    }
+}
+
+/// Which part of the list belongs to the call that runs on this thread, if one does.
+#[derive(Clone, Copy)]
+struct Collecting {
+    is_on: bool,
+    first: usize,
+    end: usize,
+}
 
 thread_local! {
-    static COLLECTED: RefCell<Option<Vec<Bytes>>> = const { RefCell::new(None) };
+    static COLLECTING: Cell<Collecting> =
+        const { Cell::new(Collecting { is_on: false, first: 0, end: 0 }) };
+    /// Those of outer calls stand in front.
+    static COLLECTED: RefCell<Vec<Bytes>> = const { RefCell::new(Vec::new()) };
+    static IS_PROVIDING: Cell<bool> = const { Cell::new(false) };
     static PROVIDED: RefCell<Option<Vec<Bytes>>> = const { RefCell::new(None) };
 }

@@ -214,8 +214,7 @@ impl<'a> Header<'a> {
         if limits.namespace_bytes_max < namespace.len() {
             return Err(PeerError::NamespaceTooLong);
         }
-        let (digits, payload) = split_digits(rest);
-        let id = if digits.is_empty() { None } else { Some(parse_id(digits)?) };
+        let (id, payload) = split_id(rest)?;
         Ok(Self { kind, attachments, namespace, id, payload })
     }
 
@@ -310,8 +309,23 @@ fn split_digits(text: &str) -> (&str, &str) {
 }
 
 /// The official parser reads a longer id as infinity and answers to that (S9).
-fn parse_id(digits: &str) -> Result<u64, PeerError> {
-    Some(parse_saturating(digits)).filter(|it| *it <= crate::ID_MAX).ok_or(PeerError::BadId)
+fn split_id(text: &str) -> Result<(Option<u64>, &str), PeerError> {
+    let (mut id, mut len) = (0_u64, 0);
+    for byte in text.bytes() {
+        let digit = byte.wrapping_sub(b'0');
+        if 9 < digit {
+            break;
+        }
+        id = id.saturating_mul(10).saturating_add(digit.into());
+        len += 1;
+    }
+    if len == 0 {
+        return Ok((None, text));
+    }
+    if crate::ID_MAX < id {
+        return Err(PeerError::BadId);
+    }
+    Ok((Some(id), text.get(len..).unwrap_or_default()))
 }
 
 fn parse_saturating(digits: &str) -> u64 {

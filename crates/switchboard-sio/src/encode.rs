@@ -181,15 +181,17 @@ fn write_header(
 
 /// Digits without a temporary string: acks are as frequent as events.
 fn write_id(mut id: u64, output: &mut Vec<u8>) {
-    let start = output.len();
-    loop {
-        output.push(b'0' + (id % 10) as u8);
+    let mut digits = [0; DIGITS_MAX];
+    let mut len = 0;
+    for place in digits.iter_mut().rev() {
+        *place = b'0' + (id % 10) as u8;
         id /= 10;
+        len += 1;
         if id == 0 {
             break;
         }
     }
-    output.get_mut(start..).unwrap_or_default().reverse();
+    output.extend_from_slice(digits.get(DIGITS_MAX - len..).unwrap_or_default());
 }
 
 fn write_start(kind: u8, namespace: &str, output: &mut Vec<u8>) {
@@ -200,6 +202,8 @@ fn write_start(kind: u8, namespace: &str, output: &mut Vec<u8>) {
     }
 }
 
+/// Of the largest `u64`.
+const DIGITS_MAX: usize = 20;
 const CONNECT: u8 = b'0';
 const DISCONNECT: u8 = b'1';
 const EVENT: u8 = b'2';

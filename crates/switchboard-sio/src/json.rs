@@ -21,11 +21,13 @@ pub(crate) struct Scanner<'a> {
     depth_max: usize,
     /// One bit per open bracket, the innermost lowest: 1 for an object, 0 for an array.
     kinds: u128,
+    /// Escapes that were read so far.
+    escapes: usize,
 }
 
 impl<'a> Scanner<'a> {
     pub(crate) fn new(text: &'a str, depth_max: usize) -> Self {
-        Self { text, at: 0, depth: 0, depth_max: depth_max.min(DEPTH_MAX), kinds: 0 }
+        Self { text, at: 0, depth: 0, depth_max: depth_max.min(DEPTH_MAX), kinds: 0, escapes: 0 }
     }
 
     /// How many bytes were read so far.
@@ -33,7 +35,13 @@ impl<'a> Scanner<'a> {
         self.at
     }
 
+    /// How many escapes were read so far, in strings and keys.
+    pub(crate) fn escapes(&self) -> usize {
+        self.escapes
+    }
+
     /// Moves over whitespace and shows the next byte.
+    #[inline]
     pub(crate) fn peek(&mut self) -> Option<u8> {
         loop {
             match self.byte() {
@@ -58,8 +66,15 @@ impl<'a> Scanner<'a> {
     /// Moves over exactly one value and returns its text, without whitespace around it.
     pub(crate) fn value<S: Sink>(&mut self, sink: &mut S) -> Result<&'a str, Fault> {
         let floor = self.depth;
-        self.peek();
+        let first = self.peek();
         let start = self.at;
+        if first == Some(b'"') {
+            // Most arguments are strings, and all names. They need no walk.
+            self.string()?;
+            let string = self.since(start);
+            sink.scalar(string);
+            return Ok(string);
+        }
         let mut step = Step::Value;
         loop {
             step = match step {
@@ -160,20 +175,18 @@ impl<'a> Scanner<'a> {
     }
 
     /// Moves to the next byte that means something inside a string, or to the end.
+    #[inline]
     fn skip_plain(&mut self) {
-        let mut rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        // Whole blocks first: the fold has no branch, so it becomes a few vector instructions.
-        while let Some((block, after)) = rest.split_first_chunk::<16>() {
-            if block.iter().fold(false, |found, it| found | is_special(*it)) {
-                break;
-            }
-            self.at += block.len();
-            rest = after;
-        }
-        self.at += rest.iter().position(|it| is_special(*it)).unwrap_or(rest.len());
+        let text = self.text.as_bytes();
+        let rest = text.get(self.at..).unwrap_or_default();
+        self.at += match text.last_chunk() {
+            Some(last) => plain_len(rest, *last),
+            None => rest.iter().position(|it| is_special(*it)).unwrap_or(rest.len()),
+        };
     }
 
     fn escape(&mut self) -> Result<(), Fault> {
+        self.escapes += 1;
         let rest = self.text.as_bytes().get(self.at + 1..).unwrap_or_default();
         self.at += match rest {
             [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => 2,
@@ -219,6 +232,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    #[inline]
     fn byte(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
@@ -257,6 +271,7 @@ pub(crate) enum Fault {
 }
 
 /// The text inside the quotes of a string that was scanned.
+#[inline]
 pub(crate) fn unquoted(string: &str) -> &str {
     string.get(1..string.len().saturating_sub(1)).unwrap_or_default()
 }
@@ -318,10 +333,14 @@ fn split_unit(digits: &str) -> (u16, &str) {
 pub(crate) fn write_string(text: &str, output: &mut Vec<u8>) {
     output.push(b'"');
     let mut rest = text.as_bytes();
-    while let Some(index) = rest.iter().position(|it| is_special(*it)) {
-        let (plain, special) = rest.split_at(index);
-        let (first, after) = special.split_first().unwrap_or((&0, &[]));
+    loop {
+        let plain_len = match text.as_bytes().last_chunk() {
+            Some(last) => plain_len(rest, *last),
+            None => rest.iter().position(|it| is_special(*it)).unwrap_or(rest.len()),
+        };
+        let (plain, special) = rest.split_at_checked(plain_len).unwrap_or((rest, &[]));
         output.extend_from_slice(plain);
+        let Some((first, after)) = special.split_first() else { break };
         match first {
             b'"' => output.extend_from_slice(b"\\\""),
             b'\\' => output.extend_from_slice(b"\\\\"),
@@ -334,7 +353,6 @@ pub(crate) fn write_string(text: &str, output: &mut Vec<u8>) {
         }
         rest = after;
     }
-    output.extend_from_slice(rest);
     output.push(b'"');
 }
 
@@ -348,9 +366,66 @@ enum Step {
     Next,
 }
 
+/// How many bytes at the front of `rest` mean nothing in a string. `last` are the last bytes of the
+/// text that `rest` is the end of.
+///
+/// Eight bytes at a time in a register: strings of events are short, too short for vectors to pay.
+#[inline]
+fn plain_len(rest: &[u8], last: [u8; 8]) -> usize {
+    let (words, tail) = rest.as_chunks();
+    for (index, word) in words.iter().enumerate() {
+        let marks = special_marks(u64::from_le_bytes(*word));
+        if marks != 0 {
+            return index * 8 + marks.trailing_zeros() as usize / 8;
+        }
+    }
+    // The zeros that come in from above count as special, so that the search ends with the text.
+    let word = u64::from_le_bytes(last).checked_shr(64 - 8 * tail.len() as u32).unwrap_or(0);
+    words.len() * 8 + special_marks(word).trailing_zeros() as usize / 8
+}
+
+/// Marks special bytes by their highest bits. Above the lowest mark there may be false ones,
+/// because a subtraction borrows upwards.
+#[inline]
+fn special_marks(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 0xff;
+    let is_zero = |it: u64| it.wrapping_sub(ONES) & !it;
+    let is_control = word.wrapping_sub(ONES * 0x20) & !word;
+    let is_quote = is_zero(word ^ (ONES * b'"' as u64));
+    let is_backslash = is_zero(word ^ (ONES * b'\\' as u64));
+    (is_control | is_quote | is_backslash) & (ONES * 0x80)
+}
+
 fn is_special(byte: u8) -> bool {
     (byte == b'"') | (byte == b'\\') | (byte < 0x20)
 }
 
 const ARRAY: u128 = 0;
 const OBJECT: u128 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn special_bytes_are_found_wherever_they_stand() {
+        let others = [0x20, 0x21, 0x23, 0x5b, 0x5d, 0x7f, 0x80, 0x9f, 0xa2, 0xdc, 0xff];
+        for byte in [0, 0x0a, 0x1f, b'"', b'\\'].into_iter().chain(others) {
+            for len in 8..30 {
+                for at in 0..len {
+                    let mut text = vec![b'x'; len];
+                    text[at] = byte;
+                    // What follows must not matter.
+                    text[len - 1 - at] ^= 1;
+                    for start in 0..len {
+                        let rest = &text[start..];
+                        let expected =
+                            rest.iter().position(|it| is_special(*it)).unwrap_or(rest.len());
+                        let last = *text.last_chunk().unwrap();
+                        assert_eq!(plain_len(rest, last), expected, "{text:02x?} from {start}");
+                    }
+                }
+            }
+        }
+    }
+}

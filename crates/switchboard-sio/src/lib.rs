@@ -36,6 +36,7 @@ pub mod msgpack;
 mod packet;
 mod payload;
 mod placeholder;
+mod value;
 
 pub use args::{Args, RawArgs};
 pub use binary::Binary;

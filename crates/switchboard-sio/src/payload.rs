@@ -13,10 +13,11 @@ use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, SeqAccess
 
 use crate::json::{self, Fault, Scanner};
 use crate::placeholder::Placeholders;
+use crate::value::Value;
 use crate::{Args, ArgsError, EncodeError, PeerError, binary};
 
 /// Name, arguments and attachments of an event, or arguments and attachments of an ack.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Payload<'a> {
     /// The whole array, from bracket to bracket.
     json: Cow<'a, str>,
@@ -27,11 +28,16 @@ pub struct Payload<'a> {
     name_end: usize,
     /// Where the first argument begins; the closing bracket if there is none.
     args_at: usize,
+    /// Where it ends; zero where nobody has looked.
+    first_end: usize,
+    /// Whether an argument has escapes.
+    is_escaped: bool,
     attachments: Vec<Bytes>,
 }
 
 impl<'a> Payload<'a> {
     /// The JSON array as it was sent, placeholders included.
+    #[inline]
     pub fn json(&self) -> &str {
         &self.json
     }
@@ -39,18 +45,21 @@ impl<'a> Payload<'a> {
     /// The name of the event, numbers as their text; empty for an ack.
     ///
     /// A lone surrogate, which JavaScript allows in a name, reads as U+FFFD.
+    #[inline]
     pub fn event_name(&self) -> Cow<'_, str> {
         let plain = || self.json.get(self.name_at..self.name_end).unwrap_or_default();
         Cow::Borrowed(self.unescaped_name.as_deref().unwrap_or_else(plain))
     }
 
     /// The binary values, in the order of their placeholders' numbers.
+    #[inline]
     pub fn attachments(&self) -> &[Bytes] {
         &self.attachments
     }
 
     /// The arguments as they were sent, without the name and the brackets: `"a",{"b":1}`.
     /// Empty when there are none.
+    #[inline]
     pub fn args_json(&self) -> &str {
         let end = self.json.len().saturating_sub(1);
         self.json.get(self.args_at..end).unwrap_or_default().trim_end()
@@ -76,9 +85,15 @@ impl<'a> Payload<'a> {
     ///
     /// As for [`args`](Self::args).
     pub fn arg<T: DeserializeOwned>(&self) -> Result<T, ArgsError> {
-        let mut args = Items { scanner: Scanner::new(self.args_json(), json::DEPTH_MAX) };
-        let first = args.next_text().map(|it| it.unwrap_or("null"));
-        binary::provide(&self.attachments, || serde_json::from_str(first?)).map_err(ArgsError)
+        let known = self.json.get(self.args_at..self.first_end).filter(|it| !it.is_empty());
+        let first = match known {
+            Some(text) => Ok(Value { text, is_escaped: self.is_escaped }),
+            None => {
+                let mut args = Items { scanner: Scanner::new(self.args_json(), json::DEPTH_MAX) };
+                args.next_value().map(|it| it.unwrap_or(Value::NULL))
+            }
+        };
+        binary::provide(&self.attachments, || first?.read()).map_err(ArgsError)
     }
 
     /// The same payload, independent of the message that it was decoded from.
@@ -151,11 +166,12 @@ impl<'a> Payload<'a> {
             return Err(PeerError::BadEventName);
         };
         let name_at = scanner.at() + usize::from(first == b'"');
-        let (name, unescaped_name) = check_name(scanner.value(&mut ())?)?;
+        let name = scanner.value(&mut ())?;
+        let (name, unescaped_name) = check_name(name, scanner.escapes() != 0)?;
         let name_end = name_at + name.len();
         let has_args = scanner.take(b',');
-        let (args_at, json) = finish_array(scanner, text, has_args, check)?;
-        Ok(Self { json, unescaped_name, name_at, name_end, args_at, attachments: Vec::new() })
+        let args = Arguments { name_at, name_end, unescaped_name, has_args };
+        args.finish(scanner, text, check)
     }
 
     /// Reads the array of an ack. No text at all is an ack without arguments, as in the official
@@ -165,9 +181,8 @@ impl<'a> Payload<'a> {
         let mut scanner = Scanner::new(text, check.depth_max);
         open_array(&mut scanner)?;
         let has_args = scanner.peek() != Some(b']');
-        let (args_at, json) = finish_array(scanner, text, has_args, check)?;
-        let attachments = Vec::new();
-        Ok(Self { json, unescaped_name: None, name_at: 0, name_end: 0, args_at, attachments })
+        let args = Arguments { name_at: 0, name_end: 0, unescaped_name: None, has_args };
+        args.finish(scanner, text, check)
     }
 
     /// The array of an event that we have written ourselves, without whitespace: it is not scanned
@@ -177,18 +192,30 @@ impl<'a> Payload<'a> {
             return Err(PeerError::BadEventName);
         };
         let name_at = 1 + usize::from(*first == b'"');
-        let (name, unescaped_name) = check_name(json.get(1..first_end).unwrap_or_default())?;
+        let name = json.get(1..first_end).unwrap_or_default();
+        let (name, unescaped_name) = check_name(name, true)?;
         let name_end = name_at + name.len();
         let has_args = json.as_bytes().get(first_end) == Some(&b',');
         let args_at = first_end + usize::from(has_args);
-        let (json, attachments) = (Cow::Owned(json), Vec::new());
-        Ok(Self { json, unescaped_name, name_at, name_end, args_at, attachments })
+        Ok(Self { unescaped_name, name_at, name_end, ..Self::unread(json, args_at) })
     }
 
     /// The array of an ack that we have written ourselves.
     pub(crate) fn ack_written(json: String) -> Self {
-        let (json, attachments) = (Cow::Owned(json), Vec::new());
-        Self { json, unescaped_name: None, name_at: 0, name_end: 0, args_at: 1, attachments }
+        Self::unread(json, 1)
+    }
+
+    fn unread(json: String, args_at: usize) -> Self {
+        Self {
+            json: Cow::Owned(json),
+            unescaped_name: None,
+            name_at: 0,
+            name_end: 0,
+            args_at,
+            first_end: 0,
+            is_escaped: true,
+            attachments: Vec::new(),
+        }
     }
 
     /// Checks that the placeholders stand for `attachments`, and keeps them.
@@ -206,6 +233,15 @@ impl<'a> Payload<'a> {
 
     pub(crate) fn attach(&mut self, bytes: Bytes) {
         self.attachments.push(bytes);
+    }
+}
+
+impl PartialEq for Payload<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        // The rest follows from the text, as far as somebody has looked.
+        (&self.json, self.name_at, self.name_end, self.args_at)
+            == (&other.json, other.name_at, other.name_end, other.args_at)
+            && self.attachments == other.attachments
     }
 }
 
@@ -240,10 +276,10 @@ pub(crate) fn written<A: Args>(
 const PLAIN: Check<'static> = Check { depth_max: json::DEPTH_MAX, placeholders: None };
 
 /// The inside of an event's name as it stands in JSON, and what it says if that differs.
-fn check_name(written: &str) -> Result<(&str, Option<Box<str>>), PeerError> {
+fn check_name(written: &str, may_escape: bool) -> Result<(&str, Option<Box<str>>), PeerError> {
     let is_string = written.starts_with('"');
     let name = if is_string { json::unquoted(written) } else { written };
-    let unescaped = json::unescape(name);
+    let unescaped = if may_escape { json::unescape(name) } else { Cow::Borrowed(name) };
     if is_string && is_reserved(&unescaped) {
         return Err(PeerError::ReservedEventName);
     }
@@ -284,35 +320,57 @@ fn open_array(scanner: &mut Scanner<'_>) -> Result<(), PeerError> {
     Ok(scanner.open_array()?)
 }
 
-/// Reads the arguments and the end of the array; answers where they begin, and the whole array.
-fn finish_array<'a>(
-    mut scanner: Scanner<'a>,
-    text: &'a str,
+/// An array that is read up to its arguments.
+struct Arguments {
+    name_at: usize,
+    name_end: usize,
+    unescaped_name: Option<Box<str>>,
     has_args: bool,
-    check: Check<'_>,
-) -> Result<(usize, Cow<'a, str>), PeerError> {
-    scanner.peek();
-    let args_at = scanner.at();
-    if has_args {
-        match check.placeholders {
-            Some(placeholders) => skip_items(&mut scanner, placeholders)?,
-            None => skip_items(&mut scanner, &mut ())?,
-        }
-    }
-    if !scanner.take(b']') {
-        return Err(PeerError::BadJson);
-    }
-    let json = text.get(..scanner.at()).unwrap_or_default();
-    scanner.end()?;
-    Ok((args_at, Cow::Borrowed(json)))
 }
 
-fn skip_items<S: json::Sink>(scanner: &mut Scanner<'_>, sink: &mut S) -> Result<(), Fault> {
+impl Arguments {
+    /// Reads the arguments and the end of the array.
+    #[inline]
+    fn finish<'a>(
+        self,
+        mut scanner: Scanner<'a>,
+        text: &'a str,
+        check: Check<'_>,
+    ) -> Result<Payload<'a>, PeerError> {
+        scanner.peek();
+        let (args_at, escapes) = (scanner.at(), scanner.escapes());
+        let first_end = match check.placeholders {
+            _ if !self.has_args => 0,
+            Some(placeholders) => skip_items(&mut scanner, placeholders)?,
+            None => skip_items(&mut scanner, &mut ())?,
+        };
+        if !scanner.take(b']') {
+            return Err(PeerError::BadJson);
+        }
+        let json = text.get(..scanner.at()).unwrap_or_default();
+        scanner.end()?;
+        Ok(Payload {
+            json: Cow::Borrowed(json),
+            unescaped_name: self.unescaped_name,
+            name_at: self.name_at,
+            name_end: self.name_end,
+            args_at,
+            first_end,
+            is_escaped: scanner.escapes() != escapes,
+            attachments: Vec::new(),
+        })
+    }
+}
+
+/// Moves over the arguments. Says where the first one ends.
+#[inline]
+fn skip_items<S: json::Sink>(scanner: &mut Scanner<'_>, sink: &mut S) -> Result<usize, Fault> {
     scanner.value(sink)?;
+    let first_end = scanner.at();
     while scanner.take(b',') {
         scanner.value(sink)?;
     }
-    Ok(())
+    Ok(first_end)
 }
 
 /// The arguments as serde sees them: a sequence, each item parsed on its own.
@@ -324,13 +382,15 @@ struct Items<'a> {
 }
 
 impl<'a> Items<'a> {
-    fn next_text(&mut self) -> Result<Option<&'a str>, serde_json::Error> {
+    fn next_value(&mut self) -> Result<Option<Value<'a>>, serde_json::Error> {
         if self.scanner.peek().is_none() {
             return Ok(None);
         }
+        let escapes = self.scanner.escapes();
         let value = self.scanner.value(&mut ());
+        let text = value.map_err(|_| de::Error::custom("the arguments are not JSON"))?;
         self.scanner.take(b',');
-        value.map(Some).map_err(|_| de::Error::custom("the arguments are not JSON"))
+        Ok(Some(Value { text, is_escaped: self.scanner.escapes() != escapes }))
     }
 }
 
@@ -341,8 +401,8 @@ impl<'de> SeqAccess<'de> for Items<'de> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, Self::Error> {
-        let Some(text) = self.next_text()? else { return Ok(None) };
-        seed.deserialize(&mut serde_json::Deserializer::from_str(text)).map(Some)
+        let Some(value) = self.next_value()? else { return Ok(None) };
+        seed.deserialize(value).map(Some)
     }
 }
 
@@ -409,7 +469,6 @@ impl<'de> SeqAccess<'de> for Padded<'de> {
             return Ok(None);
         }
         self.missing -= 1;
-        let text = self.args.next_text()?.unwrap_or("null");
-        seed.deserialize(&mut serde_json::Deserializer::from_str(text)).map(Some)
+        seed.deserialize(self.args.next_value()?.unwrap_or(Value::NULL)).map(Some)
     }
 }

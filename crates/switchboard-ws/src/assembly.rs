@@ -26,10 +26,6 @@ pub(crate) enum Assembly {
 }
 
 impl Assembly {
-    pub(crate) fn is_idle(&self) -> bool {
-        matches!(self, Self::Idle)
-    }
-
     /// Bytes of the message that have arrived.
     pub(crate) fn len(&self) -> usize {
         match self {

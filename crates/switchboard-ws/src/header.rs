@@ -94,6 +94,10 @@ impl FrameHeader {
         let rsv1 = if self.rsv1 { RSV1 } else { 0 };
         let first = fin | rsv1 | self.opcode as u8;
         let masked = if self.mask.is_some() { MASKED } else { 0 };
+        if let (len @ ..=125, None) = (self.payload_len, self.mask) {
+            // The most usual header, without a look at the others.
+            return output.extend_from_slice(&[first, len as u8]);
+        }
         match (u8::try_from(self.payload_len), u16::try_from(self.payload_len)) {
             (Ok(len @ ..=125), _) => output.extend_from_slice(&[first, masked | len]),
             (_, Ok(len)) => {

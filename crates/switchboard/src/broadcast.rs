@@ -23,6 +23,7 @@ use crate::namespace::NamespaceInner;
 use crate::outgoing::To;
 use crate::prepared::Prepared;
 use crate::rooms::names::{self, IntoRooms};
+use crate::session::flusher::FanOut;
 use crate::socket::Socket;
 use acks::BroadcastAck;
 use remote::RemoteSocket;
@@ -263,11 +264,14 @@ impl NamespaceInner {
     pub(crate) fn deliver(&self, target: &Target, packet: &Prepared) {
         match self.recovery() {
             Some(log) if !packet.flags().is_volatile => log.broadcast(self, packet, target),
-            _ => target.for_each(self, |socket| {
-                if socket.is_connected() {
-                    socket.session().outbox.push_shared(packet);
-                }
-            }),
+            _ => {
+                let mut fan_out = FanOut::to(target.recipients(self), packet, self.flusher());
+                target.for_each(self, |socket| {
+                    if socket.is_connected() {
+                        fan_out.push(socket.session(), packet);
+                    }
+                });
+            }
         }
     }
 

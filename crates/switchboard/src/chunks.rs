@@ -8,7 +8,9 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
+
+use crate::batch::{Place, Span};
 
 /// A piece of a byte stream.
 #[derive(Debug)]
@@ -17,6 +19,8 @@ pub(crate) enum Chunk {
     Shared(Bytes),
     /// Bytes of this connection alone, small ones copied together.
     Own(Lent),
+    /// Frames that others send too, put together before they are written ([`Chunks::settle`]).
+    Span(Span),
 }
 
 impl AsRef<[u8]> for Chunk {
@@ -24,6 +28,10 @@ impl AsRef<[u8]> for Chunk {
         match self {
             Self::Shared(bytes) => bytes,
             Self::Own(bytes) => &bytes.0,
+            Self::Span(_) => {
+                debug_assert!(false, "only what is settled is written");
+                &[]
+            }
         }
     }
 }
@@ -50,11 +58,39 @@ impl Chunks {
         }
     }
 
+    /// Queues a frame that has that place among others, if the last piece ends with the frame
+    /// before it. Else `false`.
+    pub(crate) fn extend(&mut self, place: &Place) -> bool {
+        match self.last() {
+            Some(Chunk::Span(span)) => span.extend(place),
+            Some(last) => {
+                let Chunk::Shared(bytes) = last else { return false };
+                let Some(span) = place.after(bytes) else { return false };
+                *last = Chunk::Span(span);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Makes everything ready to be written.
+    pub(crate) fn settle(&mut self) {
+        let more = self.more.iter_mut().flat_map(|it| it.iter_mut());
+        for chunk in self.first.iter_mut().chain(more) {
+            if let Chunk::Span(span) = chunk {
+                *chunk = Chunk::Shared(span.join());
+            }
+        }
+    }
+
+    fn last(&mut self) -> Option<&mut Chunk> {
+        self.more.as_mut().and_then(|it| it.back_mut()).or(self.first.as_mut())
+    }
+
     /// Appends what `write` writes, and says how many bytes that is. It goes into the last piece
     /// while that is small and our own.
     pub(crate) fn append_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> usize {
-        let last = self.more.as_mut().and_then(|it| it.back_mut()).or(self.first.as_mut());
-        if let Some(Chunk::Own(Lent(bytes))) = last
+        if let Some(Chunk::Own(Lent(bytes))) = self.last()
             && bytes.len() < COPY_TOGETHER_BYTES
         {
             let len = bytes.len();
@@ -81,6 +117,20 @@ impl Chunks {
         for chunk in other.more.take().into_iter().flat_map(|it| *it) {
             self.push(chunk);
         }
+    }
+
+    /// Forgets the start of the first piece.
+    pub(crate) fn trim(&mut self, gone: usize) {
+        match &mut self.first {
+            Some(Chunk::Shared(bytes)) => bytes.advance(gone.min(bytes.len())),
+            Some(Chunk::Own(Lent(bytes))) => drop(bytes.drain(..gone.min(bytes.len()))),
+            Some(Chunk::Span(_)) | None => (),
+        }
+    }
+
+    /// The first piece alone.
+    pub(crate) fn split_first(&mut self) -> Self {
+        Self { first: self.first.take(), more: None }
     }
 
     /// Forgets the first `bytes` bytes, of which the first piece has lost `gone` before. Says how

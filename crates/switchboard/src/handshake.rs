@@ -1,11 +1,12 @@
 //! The request that opened a connection, kept small.
 //!
-//! One compact text holds the target and the headers; it is parsed on access, because most
-//! connections never look at it again.
+//! Two compact texts hold the target and the headers: what is the client's own, and what many
+//! clients have in common, which is kept once for all of them ([`common`]). Both are parsed on
+//! access, because most connections never look at them again.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -18,6 +19,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
 use crate::PeerAddress;
+
+mod common;
 
 /// The HTTP request that opened the connection of a socket, and the `auth` payload with which the
 /// client joined the namespace. An extractor, cheap to clone.
@@ -37,59 +40,70 @@ use crate::PeerAddress;
 /// ```
 #[derive(Clone)]
 pub struct Handshake {
-    /// The target, then one header a line.
-    head: Arc<str>,
-    target_len: u32,
-    is_secure: bool,
-    address: Option<SocketAddr>,
+    /// The target if it is common, then one header a line.
+    common: Arc<str>,
+    /// The target if it is not, then one header a line.
+    own: Arc<str>,
+    /// What is kept of the payload with which the client joins a namespace, if it had anything to
+    /// say. Two boxes, because one pointer is half as large as that of a text.
+    auth: Option<Arc<Box<str>>>,
     /// Milliseconds since 1970.
     issued: u64,
-    auth: Auth,
+    address: Address,
+    target_len: u32,
+    /// The payload is longer than [`AUTH_BYTES_MAX`].
+    auth_is_too_long: bool,
+    is_secure: bool,
+}
+
+/// A socket's address, small when it is of IPv4.
+#[derive(Clone)]
+enum Address {
+    Unknown,
+    V4(SocketAddrV4),
+    Other(Box<SocketAddr>),
 }
 
 /// Marks a request that came over TLS.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Secured;
 
-/// What is kept of the payload with which a client joins a namespace.
-#[derive(Clone)]
-enum Auth {
-    /// It had nothing to say.
-    Empty,
-    Kept(Arc<str>),
-    /// It is longer than [`AUTH_BYTES_MAX`].
-    TooLong,
-}
-
 impl Handshake {
     pub(crate) fn new(uri: &Uri, headers: &HeaderMap, address: Option<SocketAddr>) -> Self {
-        let mut head = uri.path_and_query().map_or("/", PathAndQuery::as_str).to_owned();
-        let target_len = u32::try_from(head.len()).unwrap_or(0);
+        let target = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        let (mut own, mut shared) = (String::with_capacity(256), String::with_capacity(640));
+        if common::is_common_target(target) { &mut shared } else { &mut own }.push_str(target);
         if let Some(authority) = uri.authority().filter(|_| !headers.contains_key(HOST)) {
             // HTTP/2 has it in the target.
-            head.push_str("\nhost:");
-            head.push_str(authority.as_str());
+            push_line(&mut shared, HOST.as_str(), authority.as_str());
         }
         if headers.contains_key(COOKIE) {
             // "If there are multiple Cookie header fields after decompression, these MUST be
             // concatenated into a single octet string using the two-octet delimiter of 0x3b, 0x20"
             // (RFC 9113, section 8.2.3).
             let cookies = headers.get_all(COOKIE).iter().filter_map(|it| it.to_str().ok());
-            head.push_str("\ncookie:");
-            head.push_str(&cookies.collect::<Vec<_>>().join("; "));
+            for (before, cookie) in cookies.enumerate() {
+                own.push_str(if before == 0 { "\ncookie:" } else { "; " });
+                own.push_str(cookie);
+            }
         }
         for (name, value) in headers.iter().filter(|(name, _)| *name != COOKIE) {
             // A header that is not text is of no use to anybody here.
             let Ok(value) = value.to_str() else { continue };
-            head.push('\n');
-            head.push_str(name.as_str());
-            head.push(':');
-            head.push_str(value);
+            let text = if common::is_common(name) { &mut shared } else { &mut own };
+            push_line(text, name.as_str(), value);
         }
         let issued = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let issued = u64::try_from(issued.as_millis()).unwrap_or(u64::MAX);
-        let (head, auth) = (head.into(), Auth::Empty);
-        Self { head, target_len, is_secure: false, address, issued, auth }
+        Self {
+            common: common::keep(&shared),
+            own: own.into(),
+            auth: None,
+            issued: u64::try_from(issued.as_millis()).unwrap_or(u64::MAX),
+            address: address.into(),
+            target_len: u32::try_from(target.len()).unwrap_or(0),
+            auth_is_too_long: false,
+            is_secure: false,
+        }
     }
 
     /// The request with these parts, which [`Serve`](crate::Serve) has marked.
@@ -107,18 +121,18 @@ impl Handshake {
     pub(crate) fn with_auth(self: &Arc<Self>, auth: &str) -> Arc<Self> {
         let auth = match auth.trim() {
             "" | "{}" => return Arc::clone(self),
-            long if AUTH_BYTES_MAX < long.len() => Auth::TooLong,
-            auth => Auth::Kept(auth.into()),
+            long if AUTH_BYTES_MAX < long.len() => None,
+            auth => Some(Arc::new(Box::from(auth))),
         };
-        Arc::new(Self { auth, ..Self::clone(self) })
+        Arc::new(Self { auth_is_too_long: auth.is_none(), auth, ..Self::clone(self) })
     }
 
     /// The payload as JSON; `None` when it was too long.
     pub(crate) fn auth_json(&self) -> Option<&str> {
         match &self.auth {
-            Auth::Empty => Some("{}"),
-            Auth::Kept(auth) => Some(auth),
-            Auth::TooLong => None,
+            None if self.auth_is_too_long => None,
+            None => Some("{}"),
+            Some(auth) => Some(auth),
         }
     }
 
@@ -155,7 +169,13 @@ impl Handshake {
 
     /// The target of the request: path and query.
     pub fn uri(&self) -> &str {
-        self.head.get(..self.target_len as usize).unwrap_or_default()
+        // The other text begins with the end of a line, or is empty.
+        let text = if self.own.is_empty() || self.own.starts_with('\n') {
+            &self.common
+        } else {
+            &self.own
+        };
+        text.get(..self.target_len as usize).unwrap_or_default()
     }
 
     /// The first header of that name (lower case).
@@ -165,13 +185,14 @@ impl Handshake {
 
     /// Every header, names in lower case.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.head.split('\n').skip(1).filter_map(|line| line.split_once(':'))
+        let texts = [&self.own, &self.common];
+        texts.into_iter().flat_map(|it| it.split('\n').skip(1)).filter_map(|it| it.split_once(':'))
     }
 
     /// The value of a query parameter, percent-decoded.
     pub fn query(&self, name: &str) -> Option<String> {
         let (_, query) = self.uri().split_once('?')?;
-        crate::http::query::value(query, name)
+        crate::http::query::value(query, name).map(Into::into)
     }
 
     /// Every query parameter, percent-decoded.
@@ -183,8 +204,29 @@ impl Handshake {
     /// Who is at the other end of the TCP connection. A proxy's address behind a proxy; `None`
     /// where the hosting framework does not tell (see [`PeerAddress`](crate::PeerAddress)).
     pub fn address(&self) -> Option<SocketAddr> {
-        self.address
+        match &self.address {
+            Address::Unknown => None,
+            Address::V4(address) => Some(SocketAddr::V4(*address)),
+            Address::Other(address) => Some(**address),
+        }
     }
+}
+
+impl From<Option<SocketAddr>> for Address {
+    fn from(address: Option<SocketAddr>) -> Self {
+        match address {
+            None => Self::Unknown,
+            Some(SocketAddr::V4(address)) => Self::V4(address),
+            Some(other) => Self::Other(Box::new(other)),
+        }
+    }
+}
+
+fn push_line(text: &mut String, name: &str, value: &str) {
+    text.push('\n');
+    text.push_str(name);
+    text.push(':');
+    text.push_str(value);
 }
 
 impl fmt::Debug for Handshake {
@@ -193,7 +235,7 @@ impl fmt::Debug for Handshake {
         let path = self.uri().split('?').next().unwrap_or_default();
         f.debug_struct("Handshake")
             .field("path", &path)
-            .field("address", &self.address)
+            .field("address", &self.address())
             .finish_non_exhaustive()
     }
 }
@@ -205,7 +247,7 @@ impl Serialize for Handshake {
         let mut map = serializer.serialize_map(Some(9))?;
         map.serialize_entry("headers", &headers_object(self))?;
         map.serialize_entry("time", &js_date(self.issued))?;
-        map.serialize_entry("address", &self.address.map(|it| it.ip()))?;
+        map.serialize_entry("address", &self.address().map(|it| it.ip()))?;
         map.serialize_entry("xdomain", &self.is_cross_domain())?;
         map.serialize_entry("secure", &self.is_secure)?;
         map.serialize_entry("issued", &self.issued)?;
@@ -282,6 +324,64 @@ mod tests {
         assert_eq!(handshake.header("host"), Some("chat.example"));
         assert_eq!(handshake.header("cookie"), Some("a=1; b=2"));
         assert_eq!(handshake.header("origin"), Some("https://chat.example"));
+    }
+
+    fn parse(target: &str, pairs: &[(&'static str, &'static str)]) -> Handshake {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        Handshake::new(&target.parse().unwrap(), &headers, None)
+    }
+
+    #[test]
+    fn what_clients_have_in_common_is_kept_once() {
+        let target = "/socket.io/?EIO=4&transport=websocket";
+        let one = parse(target, &[("user-agent", "A"), ("cookie", "id=1"), ("x-id", "1")]);
+        let two = parse(target, &[("user-agent", "A"), ("cookie", "id=2"), ("x-id", "2")]);
+        assert!(Arc::ptr_eq(&one.common, &two.common));
+        assert_eq!((one.uri(), two.uri()), (target, target));
+        assert_eq!((one.header("cookie"), two.header("cookie")), (Some("id=1"), Some("id=2")));
+        assert_eq!((one.header("x-id"), two.header("x-id")), (Some("1"), Some("2")));
+        let mut headers: Vec<_> = two.headers().collect();
+        headers.sort_unstable();
+        assert_eq!(headers, [("cookie", "id=2"), ("user-agent", "A"), ("x-id", "2")]);
+    }
+
+    #[test]
+    fn targets_and_headers_are_found_wherever_they_are_kept() {
+        let own_target = "/socket.io/?EIO=4&transport=polling&t=abc";
+        for target in [own_target, "/socket.io/?EIO=4&transport=polling", "/"] {
+            for pairs in [&[][..], &[("accept", "*/*")], &[("x-a", "b")]] {
+                let handshake = parse(target, pairs);
+                assert_eq!(handshake.uri(), target);
+                assert_eq!(handshake.headers().collect::<Vec<_>>(), pairs);
+            }
+        }
+    }
+
+    #[test]
+    fn addresses_are_kept_whole() {
+        for text in ["127.0.0.1:80", "[2001:db8::1]:8080", "[fe80::1%3]:1"] {
+            let address = text.parse().unwrap();
+            let handshake =
+                Handshake::new(&Uri::from_static("/"), &HeaderMap::new(), Some(address));
+            assert_eq!(handshake.address(), Some(address));
+        }
+    }
+
+    #[test]
+    fn auth_payloads_are_kept_up_to_a_limit() {
+        let handshake = Arc::new(parse("/", &[]));
+        assert_eq!(handshake.auth_json(), Some("{}"));
+        assert_eq!(handshake.with_auth(r#"{"a":1}"#).auth_json(), Some(r#"{"a":1}"#));
+        let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(AUTH_BYTES_MAX));
+        assert_eq!(handshake.with_auth(&long).auth_json(), None);
+    }
+
+    #[test]
+    fn a_handshake_is_small() {
+        assert!(size_of::<Handshake>() <= 72, "{}", size_of::<Handshake>());
     }
 
     #[test]

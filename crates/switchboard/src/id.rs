@@ -3,6 +3,7 @@
 //! The Engine.IO session id is a secret of its connection and the `socket.id` is public, so the
 //! two never share bits. Twenty characters is the length that other tools rely on.
 
+use std::cell::RefCell;
 use std::fmt;
 
 use base64::Engine as _;
@@ -15,10 +16,7 @@ pub struct Id([u8; LEN]);
 impl Id {
     /// A fresh id.
     pub(crate) fn random() -> Self {
-        let mut random = [0; 15];
-        // Without a random source no id would be safe to hand out; the process must not go on.
-        #[expect(clippy::expect_used, reason = "an OS without random numbers cannot serve")]
-        getrandom::fill(&mut random).expect("the operating system gives random numbers");
+        let random = POOL.with_borrow_mut(Pool::take);
         let mut text = [0; LEN];
         #[expect(clippy::expect_used, reason = "15 bytes are exactly 20 base64 characters")]
         URL_SAFE_NO_PAD.encode_slice(random, &mut text).expect("15 bytes fill 20 characters");
@@ -37,6 +35,32 @@ impl Id {
         // Only base64url characters ever get in, so this is always valid.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
+}
+
+/// Random bytes of a thread, fetched for several ids at once: a system call for each would be a
+/// part of every handshake that one can measure. Each byte is used once, and forgotten then.
+struct Pool {
+    bytes: [[u8; RANDOM]; POOL_IDS],
+    left: usize,
+}
+
+impl Pool {
+    fn take(&mut self) -> [u8; RANDOM] {
+        if self.left == 0 {
+            // Without a random source no id would be safe to hand out; the process must not go on.
+            #[expect(clippy::expect_used, reason = "an OS without random numbers cannot serve")]
+            getrandom::fill(self.bytes.as_flattened_mut())
+                .expect("the operating system gives random numbers");
+            self.left = POOL_IDS;
+        }
+        self.left -= 1;
+        self.bytes.get_mut(self.left).map(std::mem::take).unwrap_or_default()
+    }
+}
+
+thread_local! {
+    static POOL: RefCell<Pool> =
+        const { RefCell::new(Pool { bytes: [[0; RANDOM]; POOL_IDS], left: 0 }) };
 }
 
 impl fmt::Display for Id {
@@ -64,6 +88,10 @@ impl serde::Serialize for Id {
 }
 
 const LEN: usize = 20;
+/// Random bytes in an id.
+const RANDOM: usize = 15;
+/// Ids for which random bytes are fetched at once: 255 bytes, which the kernel never gives in part.
+const POOL_IDS: usize = 17;
 
 #[cfg(test)]
 mod tests {

@@ -41,13 +41,16 @@
 //! ```
 
 mod ack;
+mod batch;
 mod bounds;
 mod broadcast;
 mod chunks;
+mod deadline;
 mod deflation;
 mod dialect;
 mod encoding;
 mod error;
+mod event_names;
 mod extract;
 mod families;
 mod flags;

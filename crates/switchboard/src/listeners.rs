@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::event_names::NameHashing;
 use crate::handler::{EventCheck, EventHandler, Handler, erase};
 use crate::outgoing::Watcher;
 
@@ -123,7 +124,7 @@ pub(crate) enum Owner {
 #[derive(Default)]
 pub(crate) struct Listeners {
     lifecycle: [List<EventHandler>; 4],
-    events: HashMap<Box<str>, Arc<[EventListener]>>,
+    events: HashMap<Box<str>, Arc<[EventListener]>, NameHashing>,
     any: List<EventHandler>,
     checks: List<EventCheck>,
     watchers: List<Watcher>,
@@ -141,6 +142,19 @@ impl Plan {
     /// Whether the event's own handlers are all there is.
     pub(crate) fn is_plain(&self) -> bool {
         self.checks.is_none() && self.any.is_none()
+    }
+
+    /// Whether the event meets nothing here.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.is_plain() && self.own.is_none()
+    }
+
+    /// The one handler of the event, called one event at a time, if that is all there is.
+    pub(crate) fn sole(&self) -> Option<&EventListener> {
+        match self.own.as_deref() {
+            Some([sole]) if self.is_plain() && sole.concurrency == 1 => Some(sole),
+            _ => None,
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Namespaces: separate channels over one connection, each with its handlers, sockets and rooms.
 
-use std::collections::HashMap;
+use std::borrow::Borrow;
+use std::collections::HashSet;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -20,7 +22,8 @@ use crate::outgoing::Watcher;
 use crate::recovery::{self, Recovery};
 use crate::registration::registration;
 use crate::rooms::events::RoomEvent;
-use crate::rooms::{Membership, Room, Rooms};
+use crate::rooms::{Chunk, Room, Rooms};
+use crate::session::flusher::Flusher;
 use crate::socket::Socket;
 use crate::state::StateMap;
 use crate::sync::{read, write};
@@ -213,7 +216,7 @@ pub(crate) struct NamespaceInner {
     child: Option<Box<Child>>,
     pub(crate) state: Arc<StateMap>,
     pub(crate) encoding: Encoding,
-    sockets: [RwLock<HashMap<Id, (Socket, Membership)>>; SHARDS],
+    sockets: [RwLock<HashSet<ById>>; SHARDS],
     everybody: Arc<Room>,
     rooms: Rooms,
     next_ack: AtomicU64,
@@ -229,6 +232,7 @@ pub(crate) struct Reach {
     pub(crate) node: Option<Arc<Node>>,
     /// Whether clients that were cut off come back.
     pub(crate) recovery: recovery::Switch,
+    pub(crate) flusher: Arc<Flusher>,
 }
 
 impl NamespaceInner {
@@ -246,6 +250,11 @@ impl NamespaceInner {
             reach,
             server_side: Handlers::default(),
         }
+    }
+
+    /// Who writes broadcasts.
+    pub(crate) fn flusher(&self) -> &Flusher {
+        &self.reach.flusher
     }
 
     /// The log, if connections are recovered here.
@@ -279,7 +288,7 @@ impl NamespaceInner {
     }
 
     pub(crate) fn socket(&self, id: Id) -> Option<Socket> {
-        read(self.shard(id)).get(&id).map(|(socket, _)| socket.clone())
+        read(self.shard(id)).get(&id).map(|it| it.socket.clone())
     }
 
     /// Makes a socket reachable by broadcasts. `connected` runs before anybody can find it, so that
@@ -288,8 +297,10 @@ impl NamespaceInner {
     pub(crate) fn add(&self, socket: &Socket, connected: impl FnOnce()) {
         let mut shard = write(self.shard(socket.id()));
         connected();
-        let membership = self.everybody.add(socket);
-        shard.insert(socket.id(), (socket.clone(), membership));
+        let chunk = self.everybody.add(socket);
+        let before = shard.replace(ById { socket: socket.clone(), chunk });
+        drop(shard);
+        drop(before);
     }
 
     /// The opposite of [`add`](Self::add).
@@ -297,15 +308,16 @@ impl NamespaceInner {
         let entry = {
             let mut shard = write(self.shard(socket.id()));
             // A socket that was recovered has the id of the one before it.
-            let is_ours = shard.get(&socket.id()).is_some_and(|(it, _)| it.is(socket));
-            let entry = is_ours.then(|| shard.remove(&socket.id())).flatten();
+            let id = socket.id();
+            let is_ours = shard.get(&id).is_some_and(|it| it.socket.is(socket));
+            let entry = is_ours.then(|| shard.take(&id)).flatten();
             if shard.len() < shard.capacity() / 4 {
                 shard.shrink_to_fit();
             }
             entry
         };
-        if let Some((socket, membership)) = entry {
-            self.everybody.remove(membership.chunk(), &socket);
+        if let Some(ById { socket, chunk }) = entry {
+            self.everybody.remove(&chunk, &socket);
         }
     }
 
@@ -391,7 +403,7 @@ impl NamespaceInner {
         self.family().into_iter().chain([&self.registry])
     }
 
-    fn shard(&self, id: Id) -> &RwLock<HashMap<Id, (Socket, Membership)>> {
+    fn shard(&self, id: Id) -> &RwLock<HashSet<ById>> {
         // Ids are random: one character is as good as a hash.
         let index = usize::from(*id.as_str().as_bytes().first().unwrap_or(&0)) % SHARDS;
         #[expect(clippy::indexing_slicing, reason = "the remainder is below the length")]
@@ -404,5 +416,33 @@ impl fmt::Debug for NamespaceInner {
         f.debug_struct("NamespaceInner").field("name", &self.name).finish_non_exhaustive()
     }
 }
+
+/// A socket of the namespace as its id, which stands in the socket: that makes the entries of the
+/// table small.
+struct ById {
+    socket: Socket,
+    /// Where it stands among [everybody](NamespaceInner::everybody).
+    chunk: Arc<Chunk>,
+}
+
+impl Borrow<Id> for ById {
+    fn borrow(&self) -> &Id {
+        self.socket.id_ref()
+    }
+}
+
+impl Hash for ById {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.socket.id_ref().hash(state);
+    }
+}
+
+impl PartialEq for ById {
+    fn eq(&self, other: &Self) -> bool {
+        self.socket.id_ref() == other.socket.id_ref()
+    }
+}
+
+impl Eq for ById {}
 
 const SHARDS: usize = 16;

@@ -16,6 +16,7 @@ use crate::handler::HandlerFuture;
 use crate::namespace::dynamic::{Child, Family};
 use crate::namespace::{Namespace, NamespaceInner, Reach};
 use crate::recovery::Switch;
+use crate::session::flusher::Flusher;
 use crate::state::StateMap;
 use crate::sync::{read, write};
 
@@ -74,10 +75,11 @@ impl Namespaces {
         state: StateMap,
         node: Option<Arc<Node>>,
         recovery: Switch,
+        flusher: Arc<Flusher>,
     ) -> Self {
         let (encoding, options) = (config.encoding.clone(), config.children);
         Self {
-            reach: Reach { ack_timeout: config.ack_timeout, node, recovery },
+            reach: Reach { ack_timeout: config.ack_timeout, node, recovery, flusher },
             table: RwLock::default(),
             families: RwLock::default(),
             announcers: RwLock::default(),

@@ -5,6 +5,11 @@
 //! leaves in one write. The representation follows the transport: whole frames for a WebSocket,
 //! packets for long-polling (whose size is only known when a poll comes).
 //!
+//! A broadcast does not wake the tasks of its recipients: it lists their outboxes, and the
+//! [`Flusher`](crate::session::Flusher) writes for all of them. It may do so only while the task
+//! rests with nothing left to write ([`Phase::Idle`]), and holds the session's wire from taking
+//! bytes until it has given back what the stream did not take.
+//!
 //! Limits: [`Bounds::soft`] is where `Socket::ready` begins to wait, [`Bounds::hard`] is where the
 //! connection is given up as a slow consumer. One packet always fits an empty queue.
 
@@ -15,6 +20,7 @@ use std::task::Waker;
 use bytes::Bytes;
 use tokio::sync::Notify;
 
+use crate::batch::Place;
 use crate::bounds::Bounds;
 use crate::chunks::Chunks;
 use crate::deflation::Deflation;
@@ -23,6 +29,7 @@ use crate::encoding::Encoded;
 use crate::flags::Flags;
 use crate::prepared::Prepared;
 use crate::sync::lock;
+use crate::writing::Writing;
 
 mod queue;
 
@@ -50,6 +57,7 @@ struct Inner<C: Overflow> {
     /// Bytes pushed and not yet written, the ones that the task holds included.
     bytes: usize,
     phase: Phase,
+    listing: Listing,
     dialect: Dialect,
     waker: Option<Waker>,
     /// Rarely any, so they stand apart.
@@ -58,10 +66,37 @@ struct Inner<C: Overflow> {
     ready: Option<Arc<Notify>>,
     /// The task is gone.
     is_retired: bool,
-    /// A poll waits for packets.
-    is_polled: bool,
     /// Some packet that waits for a poll wants to be compressed.
     compress: bool,
+}
+
+/// Who may take from the queue, and whether that is under way.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Listing {
+    /// Only the task.
+    #[default]
+    Never,
+    /// The task, for a poll that waits for packets.
+    Polled,
+    /// Whoever pushes may list it for a flusher.
+    Open,
+    /// A flusher will come.
+    Listed,
+    /// A flusher writes, and will look again.
+    Flushing,
+    /// The task: a flusher has written the first frame in part, and nothing else may come before
+    /// its rest.
+    Torn,
+}
+
+/// What became of a packet that was pushed on behalf of many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pushed {
+    Dropped,
+    /// It will be written.
+    Queued,
+    /// It will be written if the pusher sees to it that a flusher comes.
+    Listed,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -94,12 +129,12 @@ impl<C: Overflow> Outbox<C> {
             bounds,
             bytes: 0,
             phase: Phase::Idle,
+            listing: Listing::Never,
             dialect,
             waker: None,
             commands: None,
             ready: None,
             is_retired: false,
-            is_polled: false,
             compress: false,
         };
         Self { inner: Mutex::new(inner) }
@@ -125,12 +160,31 @@ impl<C: Overflow> Outbox<C> {
 
     /// Queues a packet whose bytes many connections share. `false` when it was dropped.
     pub(crate) fn push_shared(&self, prepared: &Prepared) -> bool {
-        self.push_in_dialect(prepared.flags(), |queue, dialect| match queue {
-            Queue::WebSocket(chunks) => push_shared(chunks, prepared.frames(dialect).clone()),
-            Queue::Polling(packets) => {
-                push_packets(prepared.text().clone(), prepared.attachments(), packets)
-            }
+        self.push_in_dialect(prepared.flags(), |queue, dialect| {
+            queue.share(prepared, None, dialect)
         })
+    }
+
+    /// Queues a packet that goes to many connections at once. Does not wake the task if a flusher
+    /// can write for it.
+    pub(crate) fn push_listed(&self, prepared: &Prepared, place: Option<&Place>) -> Pushed {
+        let waker = {
+            let mut inner = lock(&self.inner);
+            let is_queued = inner
+                .push(prepared.flags(), |queue, dialect| queue.share(prepared, place, dialect));
+            if !is_queued {
+                return Pushed::Dropped;
+            }
+            if inner.phase == Phase::Idle && inner.listing == Listing::Open {
+                inner.listing = Listing::Listed;
+                return Pushed::Listed;
+            }
+            inner.wake_to_write()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        Pushed::Queued
     }
 
     fn push_own(&self, text: &[u8], attachments: &[Bytes], flags: Flags) -> bool {
@@ -205,20 +259,10 @@ impl<C: Overflow> Outbox<C> {
     ) -> bool {
         let waker = {
             let mut inner = lock(&self.inner);
-            if inner.phase == Phase::Closed || (flags.is_volatile && !inner.is_writable()) {
+            if !inner.push(flags, push) {
                 return false;
             }
-            inner.compress |= flags.compress;
-            let was_empty = inner.bytes == 0;
-            let mut dialect = inner.dialect;
-            dialect.deflate = dialect.deflate.filter(|_| flags.compress);
-            let len = push(&mut inner.queue, dialect);
-            inner.bytes += len;
-            if inner.bounds.hard() < inner.bytes && !was_empty {
-                inner.commands.get_or_insert_default().push(C::slow_consumer());
-                inner.give_up();
-            }
-            if inner.phase == Phase::Blocked { None } else { inner.wake_up() }
+            inner.wake_to_write()
         };
         if let Some(waker) = waker {
             waker.wake();
@@ -276,12 +320,66 @@ impl<C: Overflow> Outbox<C> {
         true
     }
 
+    /// From now on others may write for the task while it rests.
+    pub(crate) fn open_listing(&self) {
+        lock(&self.inner).listing = Listing::Open;
+    }
+
+    /// Takes what a listed WebSocket has to send, for as long as its task rests. `None` ends the
+    /// listing: there is nothing, or the task sees to it.
+    ///
+    /// Only for who holds the session's wire.
+    pub(crate) fn take_listed(&self) -> Option<Writing> {
+        let mut inner = lock(&self.inner);
+        if !matches!(inner.listing, Listing::Listed | Listing::Flushing) {
+            return None;
+        }
+        inner.listing = Listing::Open;
+        if inner.phase != Phase::Idle {
+            return None;
+        }
+        let Queue::WebSocket(queue) = &mut inner.queue else { return None };
+        if queue.is_empty() {
+            return None;
+        }
+        queue.settle();
+        let taken = Writing::from(std::mem::take(queue));
+        inner.listing = Listing::Flushing;
+        Some(taken)
+    }
+
+    /// After [`take_listed`](Self::take_listed): so many bytes were written, and `rest` was not.
+    /// If there is a rest, its task goes on.
+    pub(crate) fn give_back(&self, bytes: usize, rest: Writing) {
+        let waker = {
+            let mut inner = lock(&self.inner);
+            inner.written(bytes);
+            if rest.chunks.is_empty() {
+                return;
+            }
+            let (mut chunks, is_torn) = rest.into_rest();
+            inner.listing = if is_torn { Listing::Torn } else { Listing::Open };
+            let Queue::WebSocket(queue) = &mut inner.queue else { return };
+            chunks.append(queue);
+            *queue = chunks;
+            // It learns from the stream when there is room.
+            inner.wake_up()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
     /// Takes everything that a WebSocket has to send. Says how many bytes wait, those included
     /// that were taken before, and whether they are the last.
     pub(crate) fn take_chunks(&self, chunks: &mut Chunks) -> (usize, bool) {
         let mut inner = lock(&self.inner);
         if let Queue::WebSocket(queue) = &mut inner.queue {
+            queue.settle();
             chunks.append(queue);
+            if inner.listing == Listing::Torn {
+                inner.listing = Listing::Open;
+            }
         }
         (inner.bytes, inner.phase == Phase::Closed)
     }
@@ -303,7 +401,7 @@ impl<C: Overflow> Outbox<C> {
         let written: usize = taken.iter().map(Packet::len).sum();
         let is_empty = queue.is_empty();
         inner.written(written);
-        inner.is_polled = false;
+        inner.set_polled(false);
         inner.compress &= !is_empty;
         taken
     }
@@ -316,7 +414,7 @@ impl<C: Overflow> Outbox<C> {
 
     /// A poll waits for packets from now on, or no longer does.
     pub(crate) fn set_polled(&self, is_polled: bool) {
-        lock(&self.inner).is_polled = is_polled;
+        lock(&self.inner).set_polled(is_polled);
     }
 
     /// Whether a poll would get something.
@@ -360,6 +458,12 @@ impl<C: Overflow> Outbox<C> {
     pub(crate) fn waiting(&self) -> (usize, bool) {
         let inner = lock(&self.inner);
         (inner.bytes, inner.phase == Phase::Closed)
+    }
+
+    /// Whether the first frame in the queue is written in part, so that nothing else may come
+    /// before its rest.
+    pub(crate) fn is_torn(&self) -> bool {
+        lock(&self.inner).listing == Listing::Torn
     }
 
     /// Whether the task waits for its transport to take bytes.
@@ -429,13 +533,42 @@ impl<C: Overflow> Outbox<C> {
 }
 
 impl<C: Overflow> Inner<C> {
+    /// Queues what `push` adds. `false` when it was dropped.
+    fn push(&mut self, flags: Flags, push: impl FnOnce(&mut Queue, Dialect) -> usize) -> bool {
+        if self.phase == Phase::Closed || (flags.is_volatile && !self.is_writable()) {
+            return false;
+        }
+        self.compress |= flags.compress;
+        let was_empty = self.bytes == 0;
+        let mut dialect = self.dialect;
+        dialect.deflate = dialect.deflate.filter(|_| flags.compress);
+        self.bytes += push(&mut self.queue, dialect);
+        if self.bounds.hard() < self.bytes && !was_empty {
+            self.commands.get_or_insert_default().push(C::slow_consumer());
+            self.give_up();
+        }
+        true
+    }
+
+    /// Whom to wake because there is something to write.
+    fn wake_to_write(&mut self) -> Option<Waker> {
+        let is_flushed = matches!(self.listing, Listing::Listed | Listing::Flushing);
+        match self.phase {
+            // More bytes are no news.
+            Phase::Blocked => None,
+            Phase::Idle if is_flushed => None,
+            _ => self.wake_up(),
+        }
+    }
+
     fn is_congested(&self) -> bool {
         self.bounds.soft() < self.bytes
     }
 
     /// Whether a packet would leave at once: nothing is under way, and a poll waits for it.
     fn is_writable(&self) -> bool {
-        self.bytes == 0 && (self.is_polled || matches!(self.queue, Queue::WebSocket(_)))
+        self.bytes == 0
+            && (self.listing == Listing::Polled || matches!(self.queue, Queue::WebSocket(_)))
     }
 
     fn wake_up(&mut self) -> Option<Waker> {
@@ -447,6 +580,13 @@ impl<C: Overflow> Inner<C> {
             }
             // A closed outbox still has a task, which drains its handlers.
             Phase::Closed => self.waker.clone(),
+        }
+    }
+
+    fn set_polled(&mut self, is_polled: bool) {
+        // A poll that ends when a WebSocket has taken over changes nothing.
+        if matches!(self.listing, Listing::Never | Listing::Polled) {
+            self.listing = if is_polled { Listing::Polled } else { Listing::Never };
         }
     }
 
@@ -465,7 +605,11 @@ impl<C: Overflow> Inner<C> {
 
     fn give_up(&mut self) {
         self.phase = Phase::Closed;
-        self.queue = match self.queue {
+        self.queue = match &mut self.queue {
+            // A frame that has begun must end, if anything follows it.
+            Queue::WebSocket(queue) if self.listing == Listing::Torn => {
+                Queue::WebSocket(queue.split_first())
+            }
             Queue::WebSocket(_) => Queue::WebSocket(Chunks::default()),
             Queue::Polling(_) => Queue::Polling(VecDeque::new()),
         };

@@ -50,10 +50,19 @@ impl Prepared {
         self.text.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
     }
 
+    /// The frames that nearly all WebSockets get.
+    pub(crate) fn usual_frames(&self) -> &Bytes {
+        self.frames.get_or_init(|| {
+            let mut frames = Vec::new();
+            Dialect::default().encode_frames(&self.text, &self.attachments, &mut frames);
+            frames.into()
+        })
+    }
+
     /// All of the packet as WebSocket frames.
     pub(crate) fn frames(&self, dialect: Dialect) -> &Bytes {
         let frames = match dialect.frames_of(&self.text, &self.attachments) {
-            0 => &self.frames,
+            0 => return self.usual_frames(),
             at => self.rare.get_or_init(Box::default).get(at).unwrap_or(&self.frames),
         };
         frames.get_or_init(|| {

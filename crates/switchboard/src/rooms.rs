@@ -6,8 +6,9 @@
 //!
 //! A broadcast that began before `leave` returned may still be delivered; one begun after may not.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::borrow::Borrow;
+use std::collections::HashSet;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
@@ -23,7 +24,7 @@ pub(crate) mod names;
 #[derive(Debug)]
 pub(crate) struct Rooms {
     hasher: RandomState,
-    shards: [RwLock<HashMap<Arc<str>, Arc<Room>>>; SHARDS],
+    shards: [RwLock<HashSet<ByName>>; SHARDS],
     listeners: Listeners,
 }
 
@@ -45,16 +46,16 @@ impl Rooms {
         let shard = self.shard(name);
         // Members are added under the shard's lock: an empty room is removed under the same lock,
         // so nobody can join a room that is just going away.
-        if let Some(room) = read(shard).get(name) {
-            return (room.add(socket), false);
+        if let Some(ByName(room)) = read(shard).get(name) {
+            return (Membership::new(room, socket), false);
         }
         let mut shard = write(shard);
-        if let Some(room) = shard.get(name) {
-            return (room.add(socket), false);
+        if let Some(ByName(room)) = shard.get(name) {
+            return (Membership::new(room, socket), false);
         }
         let room = Arc::new(Room::new(name));
-        let membership = room.add(socket);
-        shard.insert(Arc::clone(&room.name), room);
+        let membership = Membership::new(&room, socket);
+        shard.insert(ByName(room));
         (membership, true)
     }
 
@@ -65,10 +66,10 @@ impl Rooms {
             return false;
         }
         let mut shard = write(self.shard(&room.name));
-        let is_ours = shard.get(&room.name).is_some_and(|it| Arc::ptr_eq(it, room));
+        let is_ours = shard.get(&*room.name).is_some_and(|it| Arc::ptr_eq(&it.0, room));
         let is_over = is_ours && room.members.load(Ordering::SeqCst) == 0;
         if is_over {
-            shard.remove(&room.name);
+            shard.remove(&*room.name);
             if shard.len() < shard.capacity() / 4 {
                 shard.shrink_to_fit();
             }
@@ -78,7 +79,7 @@ impl Rooms {
 
     /// The room of that name, if anybody is in it.
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Room>> {
-        read(self.shard(name)).get(name).cloned()
+        read(self.shard(name)).get(name).map(|it| Arc::clone(&it.0))
     }
 
     /// How many rooms there are.
@@ -86,12 +87,36 @@ impl Rooms {
         self.shards.iter().map(|it| read(it).len()).sum()
     }
 
-    fn shard(&self, name: &str) -> &RwLock<HashMap<Arc<str>, Arc<Room>>> {
+    fn shard(&self, name: &str) -> &RwLock<HashSet<ByName>> {
         let index = self.hasher.hash_one(name) as usize % SHARDS;
         #[expect(clippy::indexing_slicing, reason = "the remainder is below the length")]
         &self.shards[index]
     }
 }
+
+/// A room as its name, which stands in the room: that makes the entries of the table small.
+#[derive(Debug)]
+struct ByName(Arc<Room>);
+
+impl Borrow<str> for ByName {
+    fn borrow(&self) -> &str {
+        &self.0.name
+    }
+}
+
+impl Hash for ByName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.name.hash(state);
+    }
+}
+
+impl PartialEq for ByName {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.name == other.0.name
+    }
+}
+
+impl Eq for ByName {}
 
 /// A set of sockets.
 #[derive(Debug)]
@@ -118,10 +143,10 @@ impl Room {
         }
     }
 
-    pub(crate) fn add(self: &Arc<Self>, socket: &Socket) -> Membership {
+    /// Adds the socket. Gives the chunk in which it stands now.
+    pub(crate) fn add(&self, socket: &Socket) -> Arc<Chunk> {
         self.members.fetch_add(1, Ordering::SeqCst);
-        let chunk = self.add_to_chunk(socket);
-        Membership { room: Arc::clone(self), chunk }
+        self.add_to_chunk(socket)
     }
 
     /// Removes the socket; `true` when it was the last one.
@@ -156,7 +181,12 @@ impl Room {
             }
         }
         let chunk = Arc::new(Chunk { members: Mutex::new(vec![socket.clone()]) });
-        write(&self.chunks).push(Arc::clone(&chunk));
+        let mut chunks = write(&self.chunks);
+        if chunks.is_empty() {
+            // Most rooms are small, and a vector begins with room for four.
+            chunks.reserve_exact(1);
+        }
+        chunks.push(Arc::clone(&chunk));
         chunk
     }
 }
@@ -186,8 +216,8 @@ pub(crate) struct Membership {
 }
 
 impl Membership {
-    pub(crate) fn chunk(&self) -> &Arc<Chunk> {
-        &self.chunk
+    fn new(room: &Arc<Room>, socket: &Socket) -> Self {
+        Self { room: Arc::clone(room), chunk: room.add(socket) }
     }
 
     pub(crate) fn room_name(&self) -> &Arc<str> {

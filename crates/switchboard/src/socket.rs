@@ -65,6 +65,7 @@ impl Socket {
             track,
             is_connected: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
+            listens: AtomicBool::new(false),
             rooms: Mutex::new(Some(Vec::new())),
             own: Mutex::new(None),
         }))
@@ -73,6 +74,10 @@ impl Socket {
     /// The public id, which the client sees as `socket.id`.
     pub fn id(&self) -> Id {
         self.0.id
+    }
+
+    pub(crate) fn id_ref(&self) -> &Id {
+        &self.0.id
     }
 
     /// The id as the client itself shows it: nearly always [`id`](Self::id).
@@ -267,6 +272,8 @@ struct SocketInner {
     is_connected: AtomicBool,
     /// The last handler has returned: nothing is kept any more.
     is_over: AtomicBool,
+    /// It has had handlers of its own: only then an event looks for them.
+    listens: AtomicBool,
     /// `None` once the socket has left for good.
     rooms: Mutex<Option<Vec<Membership>>>,
     /// Absent until somebody stores something, because most sockets need none of it.

@@ -145,6 +145,12 @@ impl Timer {
         self.exact.is_none() && self.scheduled.is_some_and(|it| it <= deadline + SLOT)
     }
 
+    /// Whether the task will be woken for `deadline`, and there is nothing else to be done for that.
+    #[inline]
+    pub(crate) fn will_ring_for(&self, deadline: Instant, now: Instant) -> bool {
+        self.exact.is_none() && self.is_early_enough(deadline, now)
+    }
+
     /// Whether the wheel will wake the task for `deadline`.
     fn is_early_enough(&self, deadline: Instant, now: Instant) -> bool {
         self.scheduled.is_some_and(|it| now < it && it <= deadline + SLOT)

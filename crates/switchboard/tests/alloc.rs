@@ -17,19 +17,44 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use switchboard::ws::{self, Options, WebSocket};
-use switchboard::{Data, Server, Socket};
+use switchboard::{Ack, Data, Server, Socket};
 use switchboard_ws::{Message, encode, encode_masked};
 use tokio::net::TcpListener;
 
 /// One test, because the counter is everybody's.
 #[test]
-fn an_echo_allocates_nothing_and_a_broadcast_nothing_for_each_recipient() {
+fn messages_allocate_as_little_as_promised() {
     echo_allocates_nothing();
-    let (few, many) = (broadcast_allocations(1), broadcast_allocations(9));
-    let more = many.saturating_sub(few);
-    // Not even one allocation for each broadcast, let alone for each of its recipients.
-    assert!(more < BROADCASTS / 2, "{few} for one recipient, {many} for nine");
-    assert!(few < BROADCASTS * 20, "{few}");
+    broadcasts_allocate_nothing_for_each_recipient();
+    events_allocate_a_handful();
+}
+
+/// However many are in the room: the packet is encoded once, and everybody's task is woken. Where several messages wait for
+/// a recipient at once, the list of what waits grows for it.
+fn broadcasts_allocate_nothing_for_each_recipient() {
+    for (in_flight, most) in [(1, 0), (16, ALLOCATIONS_OF_A_LIST)] {
+        let (few, many) = (broadcasts(100, in_flight), broadcasts(200, in_flight));
+        println!("{in_flight} broadcasts at once: {few} allocations to 100, {many} to 200");
+        let more = (many - few).div_ceil(100);
+        assert!(more <= most, "{in_flight} at once: {more} for each recipient, not {most}");
+        let rest = few - 100 * more;
+        let most = BROADCAST_ALLOCATIONS * in_flight as u64;
+        assert!(rest <= most, "{in_flight} at once: {rest} without recipients, not {most}");
+    }
+}
+
+/// What an incoming event costs besides, with an ack and without.
+fn events_allocate_a_handful() {
+    for (name, in_flight, most) in [
+        ("with ack", 1, EVENT_WITH_ACK_ALLOCATIONS),
+        ("with ack", 16, EVENT_WITH_ACK_ALLOCATIONS),
+        ("without ack", 16, EVENT_ALLOCATIONS),
+    ] {
+        let all = events(name == "with ack", in_flight);
+        println!("{in_flight} events {name} at once: {all} allocations");
+        let most = most * in_flight as u64 + TURN_ALLOCATIONS;
+        assert!(all <= most, "{in_flight} events {name} at once: {all}, not {most}");
+    }
 }
 
 fn echo_allocates_nothing() {
@@ -63,23 +88,65 @@ fn allocations(client: &mut TcpStream, message: Message<'_>, in_flight: usize, t
     COUNTED.load(Ordering::SeqCst) - before
 }
 
-/// What the server allocates for broadcasts that one client asks for and `listeners` get.
-fn broadcast_allocations(listeners: usize) -> u64 {
+/// What the server allocates for each broadcast to `listeners`, who get so many of them at once. One client more asks for
+/// them; the events with which it does that are in the figure.
+fn broadcasts(listeners: usize, in_flight: usize) -> u64 {
     let (address, _stop) = serve_rooms();
     let mut asking = join_room(address);
     let mut listening: Vec<_> = (0..listeners).map(|_| join_room(address)).collect();
-    let mut shout = |times: u64| {
-        for _ in 0..times {
-            send_text(&mut asking, r#"42["shout","20 bytes of message."]"#);
-            for client in &mut listening {
-                assert_eq!(read_text(client), r#"42["shouted","20 bytes of message."]"#);
-            }
+    let ask = masked(r#"42["shout","20 bytes of message."]"#).repeat(in_flight);
+    let heard = unmasked(r#"42["shouted","20 bytes of message."]"#).repeat(in_flight);
+    let mut got = vec![0; heard.len()];
+    each(|| {
+        asking.write_all(&ask).unwrap();
+        for client in &mut listening {
+            client.read_exact(&mut got).unwrap();
+            assert!(got == heard);
         }
+    })
+}
+
+/// What the server allocates for each event of a client that sends so many at once.
+fn events(has_ack: bool, in_flight: usize) -> u64 {
+    let (address, _stop) = serve_rooms();
+    let mut client = join_room(address);
+    let last = [masked(r#"421["echo","20 bytes of message."]"#)].concat();
+    let back = unmasked(r#"431["20 bytes of message."]"#);
+    let (there, back) = if has_ack {
+        (last.repeat(in_flight), back.repeat(in_flight))
+    } else {
+        // One ack in a batch tells that all were handled.
+        let note = masked(r#"42["note","20 bytes of message."]"#);
+        ([note.repeat(in_flight - 1), last].concat(), back)
     };
-    shout(100);
+    let mut got = vec![0; back.len()];
+    each(|| {
+        client.write_all(&there).unwrap();
+        client.read_exact(&mut got).unwrap();
+        assert!(got == back);
+    })
+}
+
+/// Does `turn` until the server has warmed up, and then counts its allocations for one.
+fn each(mut turn: impl FnMut()) -> u64 {
+    (0..WARM_UP).for_each(|_| turn());
     let before = COUNTED.load(Ordering::SeqCst);
-    shout(BROADCASTS);
-    COUNTED.load(Ordering::SeqCst) - before
+    (0..TURNS).for_each(|_| turn());
+    let counted = COUNTED.load(Ordering::SeqCst) - before;
+    // What is less than one for each turn is nobody's: a timer, say.
+    counted / TURNS
+}
+
+fn masked(text: &str) -> Vec<u8> {
+    let mut frame = Vec::new();
+    encode_masked(Message::Text(text), [1, 2, 3, 4], &mut frame);
+    frame
+}
+
+fn unmasked(text: &str) -> Vec<u8> {
+    let mut frame = Vec::new();
+    encode(Message::Text(text), &mut frame);
+    frame
 }
 
 /// Serves Socket.IO with one room on a thread of its own, whose allocations are counted.
@@ -90,6 +157,8 @@ fn serve_rooms() -> (SocketAddr, mpsc::Sender<()>) {
         io.on("shout", async |socket: Socket, Data(text): Data<String>| {
             socket.to("room").emit("shouted", &text).unwrap();
         });
+        io.on("echo", async |Data(text): Data<String>, ack: Ack| ack.send(&text).unwrap());
+        io.on("note", async |Data(text): Data<String>| drop(text));
         Box::pin(switchboard::serve(listener, io, shutdown))
     })
 }
@@ -182,8 +251,17 @@ fn connect(address: SocketAddr, path: &str) -> TcpStream {
     stream
 }
 
-/// Enough that a single allocation for each would be seen among what happens by chance.
-const BROADCASTS: u64 = 500;
+/// Turns before anything is counted: buffers grow to their size.
+const WARM_UP: u64 = 50;
+const TURNS: u64 = 200;
+/// For a broadcast, with the event that asks for it.
+const BROADCAST_ALLOCATIONS: u64 = 9;
+/// For each recipient of several messages at once: 4, 8, 16 places and one more time.
+const ALLOCATIONS_OF_A_LIST: u64 = 4;
+const EVENT_WITH_ACK_ALLOCATIONS: u64 = 3;
+const EVENT_ALLOCATIONS: u64 = 2;
+/// For all events of one read together.
+const TURN_ALLOCATIONS: u64 = 4;
 
 static COUNTED: AtomicU64 = AtomicU64::new(0);
 

@@ -14,6 +14,14 @@ use tokio::runtime::{Builder, Runtime};
 use crate::events::Extra;
 use crate::plain::Layer;
 
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[cfg(all(feature = "jemalloc", not(feature = "mimalloc")))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> Result<()> {
     match std::env::args().nth(1).as_deref() {
         None => one_thread()?.block_on(events::serve(Extra::Nothing)),

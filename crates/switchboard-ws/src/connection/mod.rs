@@ -54,7 +54,8 @@ pub struct Connection {
     frame: Option<Box<Frame>>,
     /// Frames of the message under way.
     fragments: u32,
-    assembly: Assembly,
+    /// The message under way, if it comes in pieces.
+    assembly: Option<Box<Assembly>>,
     /// Payload of a control frame that has not arrived whole.
     control: Option<Box<ControlPayload>>,
     /// The pong that waits for [`release_pong`](Self::release_pong).
@@ -81,7 +82,7 @@ impl Connection {
             header: [0; FrameHeader::BYTES_MAX],
             frame: None,
             fragments: 0,
-            assembly: Assembly::Idle,
+            assembly: None,
             control: None,
             pong: None,
             is_holding_pongs: false,
@@ -261,7 +262,7 @@ impl Connection {
         self.phase = Phase::Closed;
         self.is_between_messages = false;
         self.frame = None;
-        self.assembly = Assembly::Idle;
+        self.assembly = None;
         (self.control, self.pong, self.deflate) = (None, None, None);
     }
 

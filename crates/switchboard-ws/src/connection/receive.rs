@@ -89,7 +89,7 @@ impl Connection {
         let mut rest = &mut *input;
         let (is_text, payload) = self.whole_message(&mut rest)?;
         let payload_len = payload.len();
-        let is_valid = !is_text || simdutf8::basic::from_utf8(payload).is_ok();
+        let is_valid = !is_text || is_utf8(payload);
         let end = len - rest.len();
         let start = end - payload_len;
         if !is_valid {
@@ -152,7 +152,7 @@ impl Connection {
         self.is_between_messages = self.phase != Phase::Closed
             && self.header_len == 0
             && self.frame.is_none()
-            && self.assembly.is_idle();
+            && self.assembly.is_none();
         if self.phase == Phase::Open {
             if self.is_between_messages {
                 self.deadline = None;
@@ -237,7 +237,7 @@ impl Connection {
         let most = self.limits.message_bytes_max;
         match &self.deflate {
             Some(deflation) if deflation.is_compressed => deflation.inflation.room(most),
-            _ => most.saturating_sub(self.assembly.len()),
+            _ => most.saturating_sub(self.assembly.as_ref().map_or(0, |it| it.len())),
         }
     }
 
@@ -248,7 +248,7 @@ impl Connection {
         if header.rsv1 && (!begins_message || self.deflate.is_none()) {
             return Err(PeerError::ReservedBit);
         }
-        match (header.opcode, self.assembly.is_idle()) {
+        match (header.opcode, self.assembly.is_none()) {
             (Opcode::Continuation, true) => Err(PeerError::UnexpectedContinuation),
             (Opcode::Continuation, false) => {
                 self.fragments += 1;
@@ -278,28 +278,33 @@ impl Connection {
         input: &mut &'i mut [u8],
         now: Instant,
     ) -> Result<Option<Event<'i>>, PeerError> {
-        let is_first_piece = self.assembly.is_idle();
+        let is_first_piece = self.assembly.is_none();
         let (payload, frame) = frame.take_payload(input);
         let is_last_piece = frame.fin && frame.remaining == 0;
         let inflation = self.deflate.as_deref_mut().filter(|it| it.is_compressed);
         if is_first_piece && is_last_piece && inflation.is_none() {
             return borrowed(frame.opcode == Opcode::Text, payload).map(Some);
         }
-        if is_first_piece {
-            self.assembly = match frame.opcode {
-                Opcode::Text => Assembly::Text(String::new(), Split::default()),
-                _ => Assembly::Binary(Vec::new()),
-            };
-        }
+        // Kept in a box only if there is more to come.
+        let mut first = match frame.opcode {
+            Opcode::Text => Assembly::Text(String::new(), Split::default()),
+            _ => Assembly::Binary(Vec::new()),
+        };
+        let assembly = self.assembly.as_deref_mut().unwrap_or(&mut first);
         match inflation {
             Some(Deflation { inflation, .. }) => {
                 let most = self.limits.message_bytes_max;
-                inflation.push(payload, is_last_piece, &mut self.assembly, most)?;
+                inflation.push(payload, is_last_piece, assembly, most)?;
             }
-            None => self.assembly.push(payload, frame.remaining)?,
+            None => assembly.push(payload, frame.remaining)?,
         }
         if is_last_piece {
-            return self.assembly.finish();
+            let event = assembly.finish();
+            self.assembly = None;
+            return event;
+        }
+        if is_first_piece {
+            self.assembly = Some(Box::new(first));
         }
         self.note_progress(payload.len(), now);
         if 0 < frame.remaining {
@@ -380,6 +385,15 @@ fn borrowed(is_text: bool, payload: &[u8]) -> Result<Event<'_>, PeerError> {
     }
 }
 
+/// Whether `text` is UTF-8. simdutf8 leaves short text to the standard library, which looks at words
+/// where it stands aligned and else at bytes; short text is mostly ASCII, which is seen sooner.
+#[inline]
+fn is_utf8(text: &[u8]) -> bool {
+    (text.len() < SHORT_TEXT_BYTES && text.is_ascii()) || simdutf8::basic::from_utf8(text).is_ok()
+}
+
+/// From here on simdutf8 uses vectors.
+const SHORT_TEXT_BYTES: usize = 64;
 const FIN_TEXT: u8 = 0x81;
 const FIN_BINARY: u8 = 0x82;
 

@@ -24,6 +24,7 @@ use crate::cluster::message::{self, Body, Heard, Question};
 use crate::error::AckError;
 use crate::namespace::NamespaceInner;
 use crate::prepared::Prepared;
+use crate::session::flusher::FanOut;
 use crate::socket::Socket;
 
 /// An event to many that waits for their acknowledgements, from
@@ -274,12 +275,13 @@ impl NamespaceInner {
     ) -> HashMap<Id, Asked> {
         // Collected first: an answer may wake whoever waits, which no lock of a room should see.
         let sockets = target.sockets(self);
+        let mut fan_out = FanOut::new();
         for socket in &sockets {
             let share = Share { socket: socket.id(), answers: Some(answers.clone()) };
             match socket.wait_with(ack, share) {
                 Err((share, error)) => share.answer(Err(error)),
                 Ok(()) => {
-                    let is_sent = socket.session().outbox.push_shared(packet);
+                    let is_sent = fan_out.push(socket.session(), packet);
                     if !is_sent && packet.flags().is_volatile {
                         socket.refuse_ack(ack, AckError::NotSent);
                     }

@@ -1,6 +1,7 @@
 //! Who is meant by a broadcast: rooms, exceptions, and not the sender.
 
 use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use crate::Id;
 use crate::namespace::NamespaceInner;
@@ -15,6 +16,16 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// A number that is the same for the same recipients, and seldom for others. The sender is not
+    /// in it: two members who write in turn mean nearly the same.
+    pub(crate) fn recipients(&self, namespace: &NamespaceInner) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        std::ptr::from_ref(namespace).hash(&mut hasher);
+        self.rooms.hash(&mut hasher);
+        self.except.hash(&mut hasher);
+        hasher.finish()
+    }
+
     /// Calls `visit` once for every socket of this server that is meant, also if its middleware
     /// has put it into a room and it has not been let in yet. A lock of the room is held meanwhile:
     /// nothing that may run code of the application, or join and leave.

@@ -1,9 +1,9 @@
 //! What all connections of a server share.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::borrow::Borrow;
+use std::collections::HashSet;
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
 use std::time::{Duration, Instant};
@@ -25,7 +25,8 @@ use crate::packet_rate::PacketRate;
 use crate::recovery::{Recovery, Switch};
 use crate::rooms::RoomLimits;
 use crate::session::driver::Driver;
-use crate::session::{Command, Link, Session};
+use crate::session::flusher::Flusher;
+use crate::session::{Command, Session};
 use crate::state::StateMap;
 use crate::sync::{read, write};
 use crate::wheel::Wheel;
@@ -63,6 +64,7 @@ pub(crate) struct Engine {
     /// Where the connections live, once there was one.
     runtime: OnceLock<Handle>,
     pub(crate) sessions: Sessions,
+    pub(crate) flusher: Arc<Flusher>,
     pub(crate) wheel: Arc<Wheel<Session>>,
     pub(crate) namespaces: Namespaces,
     is_closing: AtomicBool,
@@ -75,13 +77,16 @@ impl Engine {
     pub(crate) fn new(config: Config, state: StateMap, node: Option<Arc<Node>>) -> Self {
         let wheel = Arc::new(Wheel::new());
         let recovery = Switch::new(&config, &wheel);
-        let namespaces = Namespaces::new(&config, state, node.clone(), recovery);
+        let flusher = Arc::<Flusher>::default();
+        let namespaces =
+            Namespaces::new(&config, state, node.clone(), recovery, Arc::clone(&flusher));
         Self {
             config,
             node,
             runtime: OnceLock::new(),
             namespaces,
             sessions: Sessions::new(),
+            flusher,
             wheel,
             is_closing: AtomicBool::new(false),
             tasks: AtomicUsize::new(0),
@@ -102,14 +107,6 @@ impl Engine {
             tokio::spawn(Driver::polling(Arc::clone(session), Instant::now()));
         }
         is_new
-    }
-
-    /// Starts the task of a session that begins with a WebSocket, unless another session has its
-    /// id.
-    pub(crate) fn start_websocket(&self, session: &Arc<Session>, link: Link) {
-        if self.admit(session) {
-            tokio::spawn(Driver::websocket(Arc::clone(session), link, Instant::now()));
-        }
     }
 
     pub(crate) fn is_closing(&self) -> bool {
@@ -154,8 +151,9 @@ impl Engine {
         self.runtime.get().cloned().or_else(|| Handle::try_current().ok())
     }
 
-    /// Lets others find a session. `false` if they would find another one by its id.
-    fn admit(&self, session: &Arc<Session>) -> bool {
+    /// Lets others find a session, whose task is about to begin. `false` if they would find another
+    /// one by its id.
+    pub(crate) fn admit(&self, session: &Arc<Session>) -> bool {
         self.runtime.get_or_init(Handle::current);
         self.tasks.fetch_add(1, Ordering::SeqCst);
         if !self.sessions.insert(session) {
@@ -178,6 +176,7 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         self.leave_cluster();
+        self.flusher.close();
     }
 }
 
@@ -187,10 +186,34 @@ impl fmt::Debug for Engine {
     }
 }
 
+/// A session as its id: the id stands in the session, so that an entry of the table takes 8 bytes
+/// instead of 32, of which tables that grow by doubling have up to twice as many as are in use.
+struct BySid(Arc<Session>);
+
+impl Borrow<Id> for BySid {
+    fn borrow(&self) -> &Id {
+        &self.0.sid
+    }
+}
+
+impl Hash for BySid {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.sid.hash(state);
+    }
+}
+
+impl PartialEq for BySid {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.sid == other.0.sid
+    }
+}
+
+impl Eq for BySid {}
+
 /// Sessions by their id, reachable from every thread.
 pub(crate) struct Sessions {
     hasher: RandomState,
-    shards: [RwLock<HashMap<Id, Arc<Session>>>; SHARDS],
+    shards: [RwLock<HashSet<BySid>>; SHARDS],
 }
 
 impl Sessions {
@@ -199,7 +222,7 @@ impl Sessions {
     }
 
     pub(crate) fn find(&self, sid: Id) -> Option<Arc<Session>> {
-        read(self.shard(sid)).get(&sid).cloned()
+        read(self.shard(sid)).get(&sid).map(|it| Arc::clone(&it.0))
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -209,8 +232,8 @@ impl Sessions {
     /// Forgets a session. One that has got its id since is another.
     pub(crate) fn remove(&self, session: &Session) {
         let mut shard = write(self.shard(session.sid));
-        let is_there = shard.get(&session.sid).is_some_and(|it| std::ptr::eq(&**it, session));
-        let removed = if is_there { shard.remove(&session.sid) } else { None };
+        let is_there = shard.get(&session.sid).is_some_and(|it| std::ptr::eq(&*it.0, session));
+        let removed = if is_there { shard.take(&session.sid) } else { None };
         if shard.len() < shard.capacity() / 4 {
             shard.shrink_to_fit();
         }
@@ -220,24 +243,20 @@ impl Sessions {
 
     /// `false` if there is a session of that id already.
     fn insert(&self, session: &Arc<Session>) -> bool {
-        match write(self.shard(session.sid)).entry(session.sid) {
-            Entry::Occupied(_) => false,
-            Entry::Vacant(place) => {
-                place.insert(Arc::clone(session));
-                true
-            }
-        }
+        let mut shard = write(self.shard(session.sid));
+        // `insert` alone would do, but for the new entry that it drops under the lock.
+        !shard.contains(&session.sid) && shard.insert(BySid(Arc::clone(session)))
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Session>> {
         let mut all = Vec::new();
         for shard in &self.shards {
-            all.extend(read(shard).values().cloned());
+            all.extend(read(shard).iter().map(|it| Arc::clone(&it.0)));
         }
         all
     }
 
-    fn shard(&self, sid: Id) -> &RwLock<HashMap<Id, Arc<Session>>> {
+    fn shard(&self, sid: Id) -> &RwLock<HashSet<BySid>> {
         let index = self.hasher.hash_one(sid) as usize % SHARDS;
         #[expect(clippy::indexing_slicing, reason = "the remainder is below the length")]
         &self.shards[index]

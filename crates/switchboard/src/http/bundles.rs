@@ -96,11 +96,7 @@ impl ClientBundles {
 
     /// Answers a request for one of the client's files. `None` if it is for something else.
     pub(super) async fn answer(&self, path: &str, request: &RequestInfo) -> Option<Answer> {
-        let base = path.strip_suffix('/').unwrap_or(path);
-        let name = request.uri().path().strip_prefix(base)?.strip_prefix('/')?;
-        if !FILES.contains(&name) {
-            return None;
-        }
+        let name = asked(path, request)?;
         if ![Method::GET, Method::HEAD].contains(request.method()) {
             let mut response = status(StatusCode::METHOD_NOT_ALLOWED);
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -125,6 +121,13 @@ impl ClientBundles {
     fn etag(&self) -> Option<String> {
         self.version.as_ref().map(|it| format!("\"{it}\""))
     }
+}
+
+/// The name of the file that a request asks for, if it does.
+pub(super) fn asked<'a>(path: &str, request: &'a RequestInfo) -> Option<&'a str> {
+    let base = path.strip_suffix('/').unwrap_or(path);
+    let name = request.uri().path().strip_prefix(base)?.strip_prefix('/')?;
+    FILES.contains(&name).then_some(name)
 }
 
 impl File {

@@ -45,13 +45,23 @@ impl HttpCompression {
         self
     }
 
+    /// The coding in which the client of a request wants its answer, if that is large enough.
+    pub(super) fn choose(request: &HeaderMap) -> Option<Coding> {
+        choose(request, &[Coding::Gzip, Coding::Deflate, Coding::Brotli])
+    }
+
     /// Compresses an answer that is large enough, for a client that wants it.
-    pub(super) async fn apply(self, request: &HeaderMap, body: Vec<u8>) -> Response<Full<Bytes>> {
+    pub(super) async fn apply(
+        self,
+        coding: Option<Coding>,
+        body: Vec<u8>,
+    ) -> Response<Full<Bytes>> {
         if body.len() < self.threshold {
             return Response::new(Full::from(body));
         }
-        let mut response = match choose(request, &[Coding::Gzip, Coding::Deflate, Coding::Brotli]) {
-            Some(coding) => compressed(body, coding, self.level).await,
+        let mut response = match coding {
+            // In a box, because few answers need the room.
+            Some(coding) => Box::pin(compressed(body, coding, self.level)).await,
             None => Response::new(Full::from(body)),
         };
         response.headers_mut().append(VARY, HeaderValue::from_static("Accept-Encoding"));

@@ -1,7 +1,6 @@
 //! One accepted connection: which protocol it speaks, its limits, its end.
 
 use std::convert::Infallible;
-use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -20,7 +19,8 @@ use tracing::debug;
 
 use super::PeerAddress;
 use super::http2::{self, Streams};
-use super::patience::Watched;
+use super::opening::Opened;
+use super::patience::{Holding, Watched};
 #[cfg(feature = "tls")]
 use super::tls;
 use crate::handshake::Secured;
@@ -37,7 +37,8 @@ pub(super) struct Connection<S> {
     pub(super) address: SocketAddr,
     pub(super) app: S,
     pub(super) settings: Arc<Settings>,
-    /// The sender is dropped when the server stops; nothing is ever sent.
+    /// Changes when the server stops: requests that are under way are still answered. When the
+    /// sender is dropped, it is over.
     pub(super) stopped: watch::Receiver<()>,
 }
 
@@ -50,89 +51,131 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    /// Serves one client, until it or the server ends.
+    ///
+    /// What a connection needs later stands in boxes of its own: else every client would pay for
+    /// the largest of them, TLS and HTTP/2, each time that its future is moved.
     pub(super) async fn serve(mut self, stream: TcpStream) {
-        // A small answer must not wait for the next one. Failing here costs latency only.
-        stream.set_nodelay(true).ok();
         let address = self.address;
         #[cfg(feature = "tls")]
-        if let Some(tls) = &self.settings.tls {
-            let accepted = tokio::select! {
-                accepted = tls.accept(stream) => accepted,
-                _ = self.stopped.changed() => None,
-            };
-            let Some(stream) = accepted else { return };
-            let is_http2 = tls::is_http2(&stream);
-            let served = self.speak(stream, Kind { is_http2, is_secure: true }).await;
+        if self.settings.tls.is_some() {
+            let served = Box::pin(self.serve_secured(stream)).await;
             return note_end(served, address);
         }
-        let first = tokio::select! {
-            first = tokio::time::timeout(HEAD_TIMEOUT, begins_with_http2(&stream)) => first,
+        let heard = tokio::select! {
+            biased;
+            heard = tokio::time::timeout(HEAD_TIMEOUT, Opened::hear(stream)) => heard,
             _ = self.stopped.changed() => return,
         };
-        let Ok(Ok(is_http2)) = first else { return };
-        let served = self.speak(stream, Kind { is_http2, is_secure: false }).await;
+        let served = match heard {
+            Ok(Ok((stream, true))) => Box::pin(self.speak_http2(stream, false)).await,
+            Ok(Ok((stream, false))) => Box::pin(self.speak_http1(stream, false)).await,
+            // It has left, or has nothing to say.
+            Ok(Err(_)) | Err(_) => return,
+        };
         note_end(served, address);
     }
 
-    async fn speak<T>(self, stream: T, kind: Kind) -> hyper::Result<()>
+    #[cfg(feature = "tls")]
+    async fn serve_secured(mut self, stream: TcpStream) -> hyper::Result<()> {
+        let Some(tls) = &self.settings.tls else { return Ok(()) };
+        let accepted = tokio::select! {
+            accepted = tls.accept(stream) => accepted,
+            _ = self.stopped.changed() => None,
+        };
+        match accepted {
+            None => Ok(()),
+            Some(stream) if tls::is_http2(&stream) => self.speak_http2(stream, true).await,
+            Some(stream) => self.speak_http1(stream, true).await,
+        }
+    }
+
+    async fn speak_http1<T>(self, stream: T, is_secure: bool) -> hyper::Result<()>
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let Self { address, app, settings, mut stopped } = self;
+        let Self { mut stopped, address, app, settings: _ } = self;
+        let (stream, writes) = Watched::new(stream);
+        let holding = Holding::new(&writes);
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(PeerAddress(address));
-            if kind.is_secure {
-                request.extensions_mut().insert(Secured);
-            }
-            let mut app = app.clone();
-            // Called within the request's own task, where `Ownership` looks for it.
-            async move { app.call(request).await }
+            mark(&mut request, address, is_secure);
+            request.extensions_mut().insert(holding.clone());
+            app.clone().call(request)
         });
-        if !kind.is_http2 {
-            let (stream, writes) = Watched::new(stream);
-            let stream = TokioIo::new(stream);
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_TIMEOUT)
-                .max_buf_size(HEAD_BYTES_MAX)
-                .max_headers(HEADERS_MAX)
-                .serve_connection(stream, service)
-                .with_upgrades();
-            let mut connection = pin!(connection);
-            let served = async {
-                tokio::select! {
-                    served = connection.as_mut() => served,
-                    _ = stopped.changed() => {
-                        connection.as_mut().graceful_shutdown();
-                        connection.await
-                    }
-                }
-            };
-            return tokio::select! {
-                served = served => served,
-                () = writes.stalled() => Ok(()),
-            };
-        }
-        let stream = TokioIo::new(stream);
-        let streams = Streams::new();
-        let builder = http2::builder(streams.clone(), settings.streams_max);
-        let mut connection = pin!(builder.serve_connection(stream, service));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .max_headers(HEADERS_MAX)
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        let mut connection = pin!(connection);
+        // Usually the first turn is the last: then nothing else has been asked.
         tokio::select! {
+            biased;
+            served = connection.as_mut() => return served,
+            () = writes.stalled() => return Ok(()),
+            stopping = stopped.changed() => if stopping.is_err() { return Ok(()) },
+        }
+        connection.as_mut().graceful_shutdown();
+        tokio::select! {
+            biased;
             served = connection.as_mut() => served,
-            _ = stopped.changed() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-            () = streams.idle(http2::FIRST_REQUEST_WAIT, http2::IDLE_WAIT) => {
-                connection.as_mut().graceful_shutdown();
-                tokio::select! {
-                    served = connection => served,
-                    // What the client has asked for meanwhile is still answered.
-                    () = streams.idle(GOODBYE_WAIT, GOODBYE_WAIT) => Ok(()),
-                }
-            }
+            () = writes.stalled() => Ok(()),
+            _over = stopped.changed() => Ok(()),
         }
     }
+
+    async fn speak_http2<T>(self, stream: T, is_secure: bool) -> hyper::Result<()>
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let Self { mut stopped, address, app, settings } = self;
+        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            mark(&mut request, address, is_secure);
+            // Called within the request's own task, where `Ownership` looks for it.
+            call(app.clone(), request)
+        });
+        let streams = Streams::new();
+        let builder = http2::builder(streams.clone(), settings.streams_max);
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let wait = tokio::select! {
+            served = connection.as_mut() => return served,
+            stopping = stopped.changed() => match stopping {
+                Ok(()) => None,
+                Err(_over) => return Ok(()),
+            },
+            // What the client has asked for meanwhile is still answered.
+            () = streams.idle(http2::FIRST_REQUEST_WAIT, http2::IDLE_WAIT) => Some(GOODBYE_WAIT),
+        };
+        connection.as_mut().graceful_shutdown();
+        tokio::select! {
+            served = connection => served,
+            _over = stopped.changed() => Ok(()),
+            () = async {
+                match wait {
+                    Some(wait) => streams.idle(wait, wait).await,
+                    None => std::future::pending().await,
+                }
+            } => Ok(()),
+        }
+    }
+}
+
+/// Tells the application about the connection that a request has come by.
+fn mark(request: &mut Request<Incoming>, address: SocketAddr, is_secure: bool) {
+    request.extensions_mut().insert(PeerAddress(address));
+    if is_secure {
+        request.extensions_mut().insert(Secured);
+    }
+}
+
+/// Calls `app` when the answer is first waited for.
+async fn call<S: Service<Request<Incoming>>>(
+    mut app: S,
+    request: Request<Incoming>,
+) -> Result<S::Response, S::Error> {
+    app.call(request).await
 }
 
 fn note_end(served: hyper::Result<()>, address: SocketAddr) {
@@ -141,38 +184,6 @@ fn note_end(served: hyper::Result<()>, address: SocketAddr) {
     }
 }
 
-/// What a connection carries, and in what.
-#[derive(Clone, Copy)]
-struct Kind {
-    is_http2: bool,
-    is_secure: bool,
-}
-
-/// Whether a client speaks HTTP/2 without having asked ("with prior knowledge").
-///
-/// Only looks: what it has seen can still be read, so that the stream stays a bare TCP stream for
-/// whoever takes it over after an upgrade.
-async fn begins_with_http2(stream: &TcpStream) -> io::Result<bool> {
-    let mut seen = [0; HTTP_2_METHOD.len()];
-    let mut pause = Duration::from_millis(1);
-    loop {
-        let len = stream.peek(&mut seen).await?;
-        let seen = seen.get(..len).unwrap_or_default();
-        if seen == HTTP_2_METHOD {
-            return Ok(true);
-        }
-        if seen.is_empty() || !HTTP_2_METHOD.starts_with(seen) {
-            return Ok(false);
-        }
-        // A letter or two, of PRI, PUT or POST: the rest is on its way. Readiness cannot tell when
-        // there is more than before, so this looks again, ever less often.
-        tokio::time::sleep(pause).await;
-        pause *= 2;
-    }
-}
-
-/// The method of "PRI * HTTP/2.0", which no other protocol has (RFC 9113, section 3.4).
-const HTTP_2_METHOD: &[u8; 3] = b"PRI";
 /// For the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// For the head of a request; hyper answers 431 to more.
@@ -194,7 +205,7 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
-    use crate::http::upgrade::Upgrade;
+    use crate::http::upgrade::{Tcp, Upgrade};
     use crate::sync::lock;
 
     /// Accepts every WebSocket, and tells whether it is a bare TCP stream and what it read first.
@@ -217,7 +228,7 @@ mod tests {
                 let (response, stream) = upgrade.accept(None, None);
                 tokio::spawn(async move {
                     match stream.await.unwrap().into_tcp() {
-                        Ok((_stream, early)) => told.send((true, early)),
+                        Ok(Tcp { early, .. }) => told.send((true, early)),
                         Err(_wrapped) => told.send((false, Bytes::new())),
                     }
                 });

@@ -185,18 +185,30 @@ impl Cors {
         self.options_success_status
     }
 
+    /// What an answer depends on, once its request is gone. `None` if browsers are told nothing.
+    pub(super) fn asked(&self, request: &RequestInfo, verdict: Verdict) -> Option<Asked> {
+        let headers = request.headers();
+        let is_preflight = request.method() == Method::OPTIONS;
+        self.is_on().then(|| Asked {
+            verdict,
+            origin: headers.get(ORIGIN).map(copied),
+            is_preflight,
+            headers: headers
+                .get(ACCESS_CONTROL_REQUEST_HEADERS)
+                .filter(|_| is_preflight)
+                .map(copied),
+        })
+    }
+
     /// Adds the headers for browsers to an answer.
-    pub(super) fn answer(&self, request: &RequestInfo, verdict: Verdict, response: &mut HeaderMap) {
-        if !self.is_on() {
-            return;
-        }
+    pub(super) fn answer(&self, asked: Option<Asked>, response: &mut HeaderMap) {
+        let Some(Asked { verdict, origin, is_preflight, headers }) = asked else { return };
         if self.origins.is_any() {
             response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         } else {
             response.append(VARY, HeaderValue::from_static("Origin"));
-            let origin = request.headers().get(ORIGIN);
             if let Some(origin) = origin.filter(|_| verdict != Verdict::Refused) {
-                response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+                response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
             }
         }
         if verdict == Verdict::Refused {
@@ -212,22 +224,22 @@ impl Cors {
         if let Some(exposed) = &self.exposed_headers {
             response.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed.clone());
         }
-        if request.method() == Method::OPTIONS {
-            self.answer_preflight(request.headers(), response);
+        if is_preflight {
+            self.answer_preflight(headers, response);
         }
     }
 
-    fn answer_preflight(&self, request: &HeaderMap, response: &mut HeaderMap) {
+    fn answer_preflight(&self, asked: Option<HeaderValue>, response: &mut HeaderMap) {
         if let Some(methods) = &self.methods {
             response.insert(ACCESS_CONTROL_ALLOW_METHODS, methods.clone());
         }
-        let mut allowed = self.allowed_headers.as_ref();
+        let mut allowed = self.allowed_headers.clone();
         if allowed.is_none() {
             response.append(VARY, HeaderValue::from_static("Access-Control-Request-Headers"));
-            allowed = request.get(ACCESS_CONTROL_REQUEST_HEADERS);
+            allowed = asked;
         }
         if let Some(allowed) = allowed {
-            response.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed.clone());
+            response.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed);
         }
         if let Some(max_age) = self.max_age {
             response.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from(max_age.as_secs()));
@@ -241,6 +253,19 @@ impl Cors {
     fn is_on(&self) -> bool {
         !self.origins.is_none()
     }
+}
+
+/// What browsers are told depends on.
+pub(super) struct Asked {
+    verdict: Verdict,
+    origin: Option<HeaderValue>,
+    is_preflight: bool,
+    headers: Option<HeaderValue>,
+}
+
+/// A value with bytes of its own: a clone would hold the buffer that the request was read into.
+fn copied(value: &HeaderValue) -> HeaderValue {
+    HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_same| value.clone())
 }
 
 impl Default for Cors {

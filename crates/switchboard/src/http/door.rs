@@ -3,7 +3,10 @@
 //! One function for all transports decides who may connect. Reference: Engine.IO protocol 4, and
 //! the behaviour of engine.io 6.6.11 where the protocol is silent.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use http::header::CONNECTION;
 use http::{Request, Version};
@@ -12,47 +15,64 @@ use switchboard_eio as eio;
 use switchboard_ws::deflate::Agreement;
 use tracing::debug;
 
+use super::bundles;
 use super::check::{Wish, admit};
 use super::origin::Verdict;
+use super::patience::Holding;
 use super::polling;
-use super::reply::{Answer, closing, status, unavailable};
+use super::reply::{Answer, closing, not_found, status, unavailable};
 use super::request::RequestInfo;
-use super::upgrade::{self, ByteStream, Upgrade};
+use super::upgrade::{self, Accepted, Upgrade};
 use crate::deflation::{self, Deflation};
 use crate::dialect::Dialect;
 use crate::engine::{Engine, Sender};
 use crate::handshake::Handshake;
+use crate::session::driver::Driver;
+use crate::session::link::Wire;
 use crate::session::{Command, Link, Session};
 use crate::{Id, Transport};
 
-/// Answers a request below the server's path.
-pub(super) async fn answer<B>(engine: Arc<Engine>, request: Request<B>) -> Answer
+/// Answers a request below the server's path, in the form that `wrap` gives to the answer.
+///
+/// What takes no time is done at once, so that the future, in which a poll waits, is small.
+pub(super) fn answer<B, T>(
+    engine: Arc<Engine>,
+    request: Request<B>,
+    wrap: impl FnOnce(Answer) -> T + Send,
+) -> impl Future<Output = T> + Send
 where
-    B: Body,
+    B: Body + Send,
+    B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let (mut parts, body) = request.into_parts();
     let upgrade = Upgrade::take(&mut parts);
     let request = RequestInfo::new(parts);
-    let http = &engine.config.http;
-    let verdict = http.cors.judge(&request);
-    let file = match &http.bundles {
-        Some(bundles) => bundles.answer(&engine.config.path, &request).await,
-        None => None,
-    };
-    let mut answer = match (file, upgrade) {
-        _ if http.cors.ends(&request) => status(http.cors.preflight_status()),
-        (Some(file), _) => file,
-        (None, Some(upgrade)) => answer_upgrade(&engine, &request, upgrade, verdict).await,
-        (None, None) => polling::answer(&engine, &request, body, verdict).await,
-    };
-    http.cors.answer(&request, verdict, answer.headers_mut());
-    if request.version() == Version::HTTP_2 {
-        // "An endpoint MUST NOT generate an HTTP/2 message containing connection-specific header
-        // fields" (RFC 9113, section 8.2.2). There, only the stream ends.
-        answer.headers_mut().remove(CONNECTION);
+    let is_http2 = request.version() == Version::HTTP_2;
+    let cors = &engine.config.http.cors;
+    let verdict = cors.judge(&request);
+    let asked = cors.asked(&request, verdict);
+    async move {
+        let http = &engine.config.http;
+        let is_file = bundles::asked(&engine.config.path, &request).is_some();
+        let mut answer = if http.cors.ends(&request) {
+            status(http.cors.preflight_status())
+        } else if let Some(bundles) = http.bundles.as_ref().filter(|_| is_file) {
+            let file = Box::pin(bundles.answer(&engine.config.path, &request)).await;
+            file.unwrap_or_else(not_found)
+        } else if let Some(upgrade) = upgrade {
+            answer_upgrade(&engine, &request, upgrade, verdict).await
+        } else {
+            polling::answer(&engine, request, body, verdict).await
+        };
+        http.cors.answer(asked, answer.headers_mut());
+        if is_http2 {
+            // "An endpoint MUST NOT generate an HTTP/2 message containing connection-specific
+            // header fields" (RFC 9113, section 8.2.2). There, only the stream ends.
+            answer.headers_mut().remove(CONNECTION);
+        }
+        wrap(answer)
     }
-    answer
 }
 
 async fn answer_upgrade(
@@ -82,7 +102,11 @@ async fn answer_upgrade(
             let mut dialect = Dialect::from_query(request.query_string(), Transport::WebSocket);
             dialect.deflate = deflate.as_ref().and_then(Deflation::new);
             let session = new_session(engine, sid, request, Transport::WebSocket, dialect);
-            tokio::spawn(open_websocket(session, stream, deflate));
+            if let Some(holding) = request.extensions().get::<Holding>() {
+                // The open packet follows.
+                holding.hold();
+            }
+            tokio::spawn(Opening::new(session, stream, deflate));
         }
         Wish::Use(session) => {
             let dialect = Dialect::from_query(request.query_string(), Transport::WebSocket);
@@ -92,27 +116,59 @@ async fn answer_upgrade(
     response
 }
 
-/// Begins a session on a WebSocket, once hyper has let go of the stream.
-async fn open_websocket(
-    session: Arc<Session>,
-    stream: impl Future<Output = Option<ByteStream>>,
-    deflate: Option<Agreement>,
-) {
-    let Some(stream) = stream.await else { return };
-    let link = Link::new(stream, session.engine.config.ws, deflate.as_ref());
+/// The task of a session that begins with a WebSocket: waits until hyper has let go of the stream,
+/// and is the session's driver from then on.
+#[expect(clippy::large_enum_variant, reason = "the largest is the usual one")]
+enum Opening {
+    Waiting { session: Arc<Session>, stream: Accepted, deflate: Option<Agreement> },
+    Open(Driver),
+}
+
+impl Opening {
+    fn new(session: Arc<Session>, stream: Accepted, deflate: Option<Agreement>) -> Self {
+        Self::Waiting { session, stream, deflate }
+    }
+}
+
+impl Future for Opening {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if let Self::Waiting { session, stream, deflate } = &mut *self {
+            let Some(stream) = ready!(Pin::new(stream).poll(cx)) else { return Poll::Ready(()) };
+            let link = Link::new(stream, session.engine.config.ws, deflate.as_ref());
+            let Some(driver) = open_websocket(session, link, cx) else { return Poll::Ready(()) };
+            *self = Self::Open(driver);
+        }
+        match &mut *self {
+            Self::Open(driver) => Pin::new(driver).poll(cx),
+            Self::Waiting { .. } => Poll::Ready(()),
+        }
+    }
+}
+
+/// Begins a session on a WebSocket. `None` if another session has its id.
+fn open_websocket(session: &Arc<Session>, mut link: Link, cx: &mut Context<'_>) -> Option<Driver> {
     let mut open = Vec::new();
-    open_packet(&session, &[], &mut open);
+    open_packet(session, &[], &mut open);
     session.outbox.push(&open, &[]);
     if let Some(message) = session.engine.config.initial_packet.clone() {
-        Sender::new(Arc::clone(&session)).send(message);
+        Sender::new(Arc::clone(session)).send(message);
     }
-    session.engine.start_websocket(&session, link);
+    if session.engine.admit(session) {
+        return Some(Driver::websocket(Arc::clone(session), link, Instant::now()));
+    }
+    // Two handshakes at once were given the same id by the application. The client has its answer,
+    // and nothing more.
+    link.poll_flush_alone(cx).ok();
+    let _ = link.poll_shutdown(&mut Wire::default(), cx);
+    None
 }
 
 /// Offers a WebSocket to the session that it names.
 async fn join_session(
     session: Arc<Session>,
-    stream: impl Future<Output = Option<ByteStream>>,
+    stream: Accepted,
     dialect: Dialect,
     deflate: Option<Agreement>,
 ) {

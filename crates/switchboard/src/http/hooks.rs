@@ -117,6 +117,11 @@ impl Hooks {
         })
     }
 
+    /// Whether the application wants to see a request with its answer.
+    pub(super) fn wants(&self, is_initial: bool) -> bool {
+        !self.headers.is_empty() || is_initial && !self.initial_headers.is_empty()
+    }
+
     /// Lets the application change the headers of an answer.
     pub(super) fn adorn(&self, is_initial: bool, request: &RequestInfo, headers: &mut HeaderMap) {
         let initial = self.initial_headers.iter().filter(|_| is_initial);
@@ -133,6 +138,9 @@ impl Hooks {
         request: &RequestInfo,
         headers: &mut HeaderMap,
     ) {
+        if !self.wants(is_initial) {
+            return;
+        }
         let mut more = HeaderMap::new();
         self.adorn(is_initial, request, &mut more);
         for name in HANDSHAKE {

@@ -4,14 +4,16 @@
 //! application does or leaves undone. Spec: RFC 9113, RFC 8441.
 
 use std::cell::RefCell;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::rt::Executor;
 use hyper::server::conn::http2;
 use hyper_util::rt::TokioTimer;
 use tokio::sync::{oneshot, watch};
+use tokio::time::Sleep;
 
 /// A server's side of a connection, with our limits.
 pub(super) fn builder(streams: Streams, streams_max: u32) -> http2::Builder<Streams> {
@@ -83,9 +85,11 @@ where
                 tokio::spawn(ACCEPTED.scope(RefCell::default(), task));
             }
             Ok(dropped) => {
-                tokio::spawn(async move {
-                    send(task, dropped).await;
-                    drop(counted);
+                tokio::spawn(Sending {
+                    task: Box::pin(task),
+                    dropped,
+                    rest: None,
+                    _counted: counted,
                 });
             }
         }
@@ -96,16 +100,36 @@ where
 ///
 /// Without the second, a client that never opens its window would keep the stream for as long as
 /// its connection lasts: hyper waits for the window, and nothing else. Dropped, the stream is reset.
-async fn send(task: impl Future<Output = ()>, dropped: Option<oneshot::Receiver<Last>>) {
-    let Some(dropped) = dropped else { return task.await };
-    let mut task = pin!(task);
-    let last = tokio::select! {
-        () = &mut task => return,
-        last = dropped => last,
-    };
-    if let Ok(Last::Shutdown) = last {
-        // Either the rest is sent, or time runs out: then it is over, too.
-        tokio::time::timeout(REST_WAIT, task).await.ok();
+///
+/// There is one for every idle WebSocket: so it is written by hand, without the copies of its parts
+/// that an `async` block keeps.
+struct Sending {
+    task: Pin<Box<dyn Future<Output = ()> + Send>>,
+    dropped: Option<oneshot::Receiver<Last>>,
+    /// By when the rest must be sent.
+    rest: Option<Pin<Box<Sleep>>>,
+    _counted: Counted,
+}
+
+impl Future for Sending {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.task.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        if let Some(dropped) = &mut self.dropped {
+            let Ok(Last::Shutdown) = ready!(Pin::new(dropped).poll(cx)) else {
+                return Poll::Ready(());
+            };
+            // Either the rest is sent, or time runs out: then it is over, too.
+            self.dropped = None;
+            self.rest = Some(Box::pin(tokio::time::sleep(REST_WAIT)));
+        }
+        match &mut self.rest {
+            Some(rest) => rest.as_mut().poll(cx),
+            None => Poll::Pending,
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! | `door.rs` | every request of ours: CORS, then a WebSocket or long-polling |
 //! | `check.rs` | the checks that all transports share, in the official order |
 //! | `polling.rs` | the requests of long-polling |
+//! | `asker.rs` | what an answer to a poll depends on |
 //! | `body.rs` | their bodies, and how long those may take |
 //! | `request.rs` | the request as hooks see it |
 //! | `hooks.rs` | what the application may do at the door |
@@ -21,10 +22,12 @@
 //! | `query.rs` | query strings |
 //! | `serve.rs` | the accept loop |
 //! | `connection.rs` | one connection: TLS, HTTP/1.1 or HTTP/2, its end |
-//! | `patience.rs` | answers over HTTP/1.1 that nobody takes |
+//! | `opening.rs` | the first bytes of a connection |
+//! | `patience.rs` | answers over HTTP/1.1: those that nobody takes, and what leaves together |
 //! | `http2.rs` | the streams of an HTTP/2 connection and their limits |
 //! | `tls.rs` | TLS handshakes, and a configuration from files |
 
+mod asker;
 mod body;
 mod bundles;
 mod check;
@@ -35,6 +38,7 @@ mod cors;
 mod door;
 mod hooks;
 mod http2;
+mod opening;
 pub(crate) mod options;
 pub(crate) mod origin;
 mod patience;

@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
-use http::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE, X_CONTENT_TYPE_OPTIONS};
+use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
 use http_body::Body;
 use tokio::sync::oneshot;
 use tracing::debug;
 
+use super::asker::Asker;
 use super::body::{self, Unread};
 use super::check::{Wish, admit};
 use super::door::{new_session, open_packet};
 use super::origin::Verdict;
 use super::refusal::Refusal;
-use super::reply::{Answer, closing, compressed, html, status, unavailable, with_user_agent};
+use super::reply::{Answer, closing, html, status, unavailable};
 use super::request::RequestInfo;
 use super::script;
-use crate::dialect::{Dialect, PollBody};
+use crate::dialect::Dialect;
 use crate::engine::{Engine, Message};
 use crate::handshake::Handshake;
 use crate::outbox::Packet;
@@ -25,7 +26,7 @@ use crate::{DisconnectReason, Id, Transport};
 
 pub(super) async fn answer<B>(
     engine: &Arc<Engine>,
-    request: &RequestInfo,
+    request: RequestInfo,
     body: B,
     verdict: Verdict,
 ) -> Answer
@@ -33,7 +34,7 @@ where
     B: Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let session = match admit(engine, request, false, verdict).await {
+    let session = match admit(engine, &request, false, verdict).await {
         Err(refused) => return refused.to_json(),
         Ok(Wish::Open(_)) if engine.is_closing() => return unavailable(),
         Ok(Wish::Open(sid)) => return open(engine, sid, request).await,
@@ -42,41 +43,32 @@ where
     if session.transport() != Transport::Polling {
         return Refusal::BadRequest.to_json();
     }
-    let answer = match *request.method() {
-        Method::GET => poll(&session, request).await,
-        Method::POST => post(&session, request, body).await,
+    match *request.method() {
+        Method::GET => {
+            drop(body);
+            poll(session, request).await
+        }
+        // In a box, because polls wait long, and have no use for the room.
+        Method::POST => Box::pin(post(session, request, body)).await,
         // As in the official server, which has no better answer here.
-        _ => return status(StatusCode::INTERNAL_SERVER_ERROR),
-    };
-    finished(engine, request, answer, false)
+        _ => status(StatusCode::INTERNAL_SERVER_ERROR),
+    }
 }
 
-async fn open(engine: &Arc<Engine>, sid: Id, request: &RequestInfo) -> Answer {
-    let http = &engine.config.http;
+async fn open(engine: &Arc<Engine>, sid: Id, request: RequestInfo) -> Answer {
     let dialect = Dialect::from_query(request.query_string(), Transport::Polling);
-    let session = new_session(engine, sid, request, Transport::Polling, dialect);
+    let session = new_session(engine, sid, &request, Transport::Polling, dialect);
+    let asker = Asker::new(engine, request, dialect, true);
     let mut body = Vec::new();
-    open_packet(&session, http.upgrades(), &mut body);
+    open_packet(&session, engine.config.http.upgrades(), &mut body);
     let mut first = vec![Packet::Text(body.into())];
     first.extend(engine.config.initial_packet.as_ref().map(message_packet));
     if !engine.start_polling(&session) {
         // Two handshakes at once were given the same id by the application.
         return Refusal::BadRequest.to_json();
     }
-    let mut answer = packets(&session, request, session.dialect.body(&first), true).await;
-    if let Some(cookie) = http.cookie.as_ref().and_then(|it| it.header(sid)) {
-        answer.headers_mut().append(SET_COOKIE, cookie);
-    }
-    finished(engine, request, answer, true)
-}
-
-/// Adds what belongs to every answer that is no error.
-fn finished(engine: &Engine, request: &RequestInfo, answer: Answer, is_initial: bool) -> Answer {
-    let mut answer = with_user_agent(answer, request.headers());
-    if answer.status() == StatusCode::OK {
-        engine.config.http.hooks.adorn(is_initial, request, answer.headers_mut());
-    }
-    answer
+    let answer = asker.packets(engine, session.dialect.body(&first), true).await;
+    asker.finish(engine, asker.with_cookie(engine, sid, answer))
 }
 
 /// The packet that carries a message.
@@ -87,44 +79,34 @@ fn message_packet(message: &Message) -> Packet {
     }
 }
 
-async fn poll(session: &Session, request: &RequestInfo) -> Answer {
+/// Waits for packets, and holds as little as it can meanwhile.
+async fn poll(session: Arc<Session>, request: RequestInfo) -> Answer {
+    let asker = Asker::new(&session.engine, request, session.dialect, false);
     let (reply, answer) = oneshot::channel();
-    if session.outbox.command(Command::Poll(reply)).is_err() {
-        return Refusal::UnknownSession.to_json();
-    }
-    match answer.await {
-        Ok(Reply::Body(body)) => packets(session, request, body, true).await,
-        Ok(Reply::Plain(body)) => packets(session, request, body, false).await,
-        Ok(Reply::Refused) => Refusal::BadRequest.to_json(),
-        Err(_gone) => Refusal::UnknownSession.to_json(),
-    }
-}
-
-/// The answer to a poll.
-async fn packets(
-    session: &Session,
-    request: &RequestInfo,
-    body: PollBody,
-    compress: bool,
-) -> Answer {
-    let compression = session.engine.config.http.compression.filter(|_| compress);
-    let is_jsonp = session.dialect.is_jsonp;
-    let (body, content_type) = match body {
-        PollBody::Text(body) if is_jsonp => {
-            (script::body(request.query_string(), &body), "text/javascript; charset=UTF-8")
-        }
-        PollBody::Text(body) => (body, "text/plain; charset=UTF-8"),
-        PollBody::Binary(body) => (body, "application/octet-stream"),
+    let answer = match session.outbox.command(Command::Poll(reply)) {
+        Ok(()) => answer.await.ok(),
+        Err(_gone) => None,
     };
-    let mut answer = compressed(compression, request, body, content_type).await;
-    if is_jsonp {
-        let headers = answer.headers_mut();
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    }
-    answer
+    let engine = &session.engine;
+    let answer = match answer {
+        Some(Reply::Body(body)) => asker.packets(engine, body, true).await,
+        Some(Reply::Plain(body)) => asker.packets(engine, body, false).await,
+        Some(Reply::Refused) => Refusal::BadRequest.to_json(),
+        None => Refusal::UnknownSession.to_json(),
+    };
+    asker.finish(engine, answer)
 }
 
-async fn post<B>(session: &Arc<Session>, request: &RequestInfo, body: B) -> Answer
+async fn post<B>(session: Arc<Session>, request: RequestInfo, body: B) -> Answer
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let answer = receive(&session, &request, body).await;
+    Asker::new(&session.engine, request, session.dialect, false).finish(&session.engine, answer)
+}
+
+async fn receive<B>(session: &Arc<Session>, request: &RequestInfo, body: B) -> Answer
 where
     B: Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,

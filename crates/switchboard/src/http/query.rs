@@ -1,20 +1,38 @@
 //! Query strings: the few parameters that Engine.IO needs.
 
+use std::borrow::Cow;
+
 /// All parameters in their order, percent-decoded.
 pub(crate) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
     let pairs = query.split('&').filter(|it| !it.is_empty());
     let pairs = pairs.map(|it| it.split_once('=').unwrap_or((it, "")));
-    pairs.map(|(name, value)| (decode(name), decode(value)))
+    pairs.map(|(name, value)| (decode(name).into_owned(), decode(value).into_owned()))
 }
 
 /// The percent-decoded value of the last parameter of that name, as official servers see it.
-pub(crate) fn value(query: &str, name: &str) -> Option<String> {
-    let pairs = query.split('&').rev();
-    let mut pairs = pairs.map(|it| it.split_once('=').unwrap_or((it, "")));
-    pairs.find_map(|(key, value)| (decode(key) == name).then(|| decode(value)))
+///
+/// Every handshake asks for several: so it looks at bytes, of which there are few, and copies none
+/// that need no decoding.
+pub(crate) fn value<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    let mut rest = Some(query);
+    while let Some(pairs) = rest {
+        let (before, pair) = match pairs.bytes().rposition(|it| it == b'&') {
+            None => (None, pairs),
+            Some(at) => (pairs.get(..at), pairs.get(at + 1..).unwrap_or_default()),
+        };
+        rest = before;
+        let len = pair.bytes().position(|it| it == b'=').unwrap_or(pair.len());
+        if decode(pair.get(..len).unwrap_or_default()) == name {
+            return Some(decode(pair.get(len + 1..).unwrap_or_default()));
+        }
+    }
+    None
 }
 
-fn decode(text: &str) -> String {
+fn decode(text: &str) -> Cow<'_, str> {
+    if !text.bytes().any(|it| matches!(it, b'+' | b'%')) {
+        return Cow::Borrowed(text);
+    }
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
@@ -31,7 +49,7 @@ fn decode(text: &str) -> String {
             _ => bytes.push(byte),
         }
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn hex(digit: u8) -> Option<u8> {

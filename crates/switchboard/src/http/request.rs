@@ -1,5 +1,6 @@
 //! The request that hooks look at.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -41,7 +42,7 @@ impl RequestInfo {
 
     /// The value of a query parameter, percent-decoded. The last one if there are several.
     pub fn query(&self, name: &str) -> Option<String> {
-        query::value(self.query_string(), name)
+        query::value(self.query_string(), name).map(Cow::into_owned)
     }
 
     /// The headers, cookies among them.

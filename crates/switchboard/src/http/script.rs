@@ -9,11 +9,15 @@
 
 use super::query;
 
-/// The script that answers the poll with that query. `body` is UTF-8, because we have encoded it
-/// ourselves.
-pub(super) fn body(query: &str, body: &[u8]) -> Vec<u8> {
+/// The number by which the page knows the poll with that query.
+pub(super) fn index(query: &str) -> Box<str> {
     let index = query::value(query, "j").unwrap_or_default();
-    let index: String = index.chars().filter(char::is_ascii_digit).collect();
+    index.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// The script that answers the poll of that number. `body` is UTF-8, because we have encoded it
+/// ourselves.
+pub(super) fn body(index: &str, body: &[u8]) -> Vec<u8> {
     let body = String::from_utf8_lossy(body);
     // A string of JSON is one of JavaScript, but for two line ends of Unicode.
     let text = serde_json::Value::from(body).to_string();
@@ -48,11 +52,11 @@ fn unescape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{body, payload, unescape};
+    use super::{body, index, payload, unescape};
 
     #[test]
     fn an_answer_is_a_valid_script() {
-        let body = body("EIO=3&j=7x1", "1:4\u{2028}\u{2029}\"\u{1e}\n€".as_bytes());
+        let body = body(&index("EIO=3&j=7x1"), "1:4\u{2028}\u{2029}\"\u{1e}\n€".as_bytes());
         let script = r#"___eio[71]("1:4\u2028\u2029\"\u001e\n€");"#;
         assert_eq!(String::from_utf8_lossy(&body), script);
     }

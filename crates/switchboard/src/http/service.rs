@@ -45,7 +45,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         if is_ours(&self.engine, request.uri().path()) {
             let engine = Arc::clone(&self.engine);
-            Box::pin(async move { Ok(door::answer(engine, request).await) })
+            Box::pin(door::answer(engine, request, Ok))
         } else {
             Box::pin(std::future::ready(Ok(reply::not_found())))
         }
@@ -101,7 +101,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         if is_ours(&self.engine, request.uri().path()) {
             let engine = Arc::clone(&self.engine);
-            Box::pin(async move { Ok(door::answer(engine, request).await.map(Either::Left)) })
+            Box::pin(door::answer(engine, request, |it| Ok(it.map(Either::Left))))
         } else {
             let answer = self.inner.call(request);
             Box::pin(async move { Ok(answer.await?.map(Either::Right)) })

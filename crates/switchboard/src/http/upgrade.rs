@@ -7,7 +7,7 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::{
@@ -25,6 +25,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::http2::Ownership;
+use super::opening::Opened;
 use super::patience::Watched;
 
 /// A request that may become a WebSocket.
@@ -118,8 +119,7 @@ impl Upgrade {
         self,
         protocol: Option<&str>,
         extensions: Option<&str>,
-    ) -> (Response<Full<Bytes>>, impl Future<Output = Option<ByteStream>> + Send + 'static + use<>)
-    {
+    ) -> (Response<Full<Bytes>>, Accepted) {
         let is_http2 = self.accept.is_none();
         let mut response = Response::new(Full::default());
         let headers = response.headers_mut();
@@ -138,14 +138,40 @@ impl Upgrade {
                 response.headers_mut().insert(name, value);
             }
         }
-        let stream = self.stream;
         let ownership = if is_http2 { Ownership::claim() } else { None };
-        let stream = async move {
-            let io = TokioIo::new(stream.await.ok()?);
-            Some(ByteStream { io, is_http2, ownership })
-        };
-        (response, stream)
+        (response, Accepted { stream: self.stream, is_http2, ownership })
     }
+}
+
+/// A byte stream as soon as the answer is sent. `None` if the client left before that.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    stream: OnUpgrade,
+    is_http2: bool,
+    ownership: Option<Ownership>,
+}
+
+impl Future for Accepted {
+    type Output = Option<ByteStream>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Ok(upgraded) = ready!(Pin::new(&mut self.stream).poll(cx)) else {
+            return Poll::Ready(None);
+        };
+        let (is_http2, ownership) = (self.is_http2, self.ownership.take());
+        Poll::Ready(Some(ByteStream { io: TokioIo::new(upgraded), is_http2, ownership }))
+    }
+}
+
+/// Plain TCP, without the HTTP layers in between.
+#[derive(Debug)]
+pub(crate) struct Tcp {
+    pub(crate) stream: TcpStream,
+    /// What was read beyond the handshake.
+    pub(crate) early: Bytes,
+    /// The end of the handshake, to be written before anything else. Empty unless that was
+    /// [asked for](super::patience::Holding).
+    pub(crate) head: Vec<u8>,
 }
 
 /// A byte stream that used to carry HTTP, or a stream of an HTTP/2 connection.
@@ -158,16 +184,29 @@ pub(crate) struct ByteStream {
 }
 
 impl ByteStream {
-    /// Plain TCP without the HTTP layers in between, and what was read beyond the handshake.
-    pub(crate) fn into_tcp(self) -> Result<(TcpStream, Bytes), Self> {
+    /// Plain TCP, if that is what it is.
+    pub(crate) fn into_tcp(self) -> Result<Tcp, Self> {
         let Self { io, is_http2, ownership } = self;
-        let upgraded = match io.into_inner().downcast::<TokioIo<Watched<TcpStream>>>() {
-            Ok(parts) => return Ok((parts.io.into_inner().into_inner(), parts.read_buf)),
+        let upgraded = match io.into_inner().downcast::<TokioIo<Watched<Opened>>>() {
+            Ok(parts) => {
+                let (opened, head) = parts.io.into_inner().into_parts();
+                let (stream, unread) = opened.into_parts();
+                let early = match (parts.read_buf, unread) {
+                    (early, unread) if unread.is_empty() => early,
+                    (early, unread) => [early, unread].concat().into(),
+                };
+                return Ok(Tcp { stream, early, head });
+            }
             Err(upgraded) => upgraded,
         };
         // From another accept loop, or on a client's side.
         match upgraded.downcast::<TokioIo<TcpStream>>() {
-            Ok(parts) => Ok((parts.io.into_inner(), parts.read_buf)),
+            Ok(parts) => {
+                let (stream, early) = (parts.io.into_inner(), parts.read_buf);
+                // A small message must not wait for the next one. Failing here costs latency only.
+                stream.set_nodelay(true).ok();
+                Ok(Tcp { stream, early, head: Vec::new() })
+            }
             Err(upgraded) => Err(Self { io: TokioIo::new(upgraded), is_http2, ownership }),
         }
     }

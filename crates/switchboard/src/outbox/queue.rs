@@ -4,7 +4,10 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use crate::batch::Place;
 use crate::chunks::{Chunk, Chunks};
+use crate::dialect::Dialect;
+use crate::prepared::Prepared;
 
 /// What is queued, in the form that the transport wants.
 #[derive(Debug)]
@@ -35,6 +38,28 @@ impl Packet {
 }
 
 impl Queue {
+    /// Queues a packet that others send too. Gives the bytes that it takes.
+    pub(super) fn share(
+        &mut self,
+        prepared: &Prepared,
+        place: Option<&Place>,
+        dialect: Dialect,
+    ) -> usize {
+        match self {
+            Self::WebSocket(chunks) => {
+                let frames = prepared.frames(dialect);
+                let is_usual = || std::ptr::eq(frames, prepared.usual_frames());
+                if place.is_some_and(|it| is_usual() && chunks.extend(it)) {
+                    return frames.len();
+                }
+                push_shared(chunks, frames.clone())
+            }
+            Self::Polling(packets) => {
+                push_packets(prepared.text().clone(), prepared.attachments(), packets)
+            }
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         match self {
             Self::WebSocket(chunks) => chunks.is_empty(),

@@ -14,7 +14,8 @@ pub(crate) enum Decoding {
     Json(sio::Decoder),
     /// Keeps nothing between messages.
     MsgPack,
-    Custom(Box<dyn PacketDecoder>),
+    /// In a second box, because a pointer to it is half as large for everybody.
+    Custom(Box<Box<dyn PacketDecoder>>),
 }
 
 /// Why a message could not be read.
@@ -36,7 +37,7 @@ impl Decoding {
         match encoding {
             Encoding::Json => Self::Json(sio::Decoder::new(sio::Role::Server)),
             Encoding::MsgPack => Self::MsgPack,
-            Encoding::Custom(parser) => Self::Custom(parser.0.decoder()),
+            Encoding::Custom(parser) => Self::Custom(Box::new(parser.0.decoder())),
         }
     }
 

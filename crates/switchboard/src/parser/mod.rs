@@ -53,7 +53,7 @@ impl<P: PacketParser> From<P> for Parser {
 /// A format of your own.
 ///
 /// A packet is one text message, or any number of binary ones, or a text and the binary ones behind
-/// it. Costs a call through a vtable for each packet, and an allocation for each connection.
+/// it. Costs a call through a vtable for each packet, and two allocations for each connection.
 ///
 /// This one speaks the format of the npm package `socket.io-json-parser`, in which a packet is a
 /// JSON object and nothing is binary:

@@ -19,6 +19,7 @@ use crate::recovery::history::History;
 use crate::recovery::offset::Offsets;
 use crate::recovery::saved::{Saved, Shelf};
 use crate::rooms::events::RoomEvents;
+use crate::session::flusher::FanOut;
 use crate::socket::Socket;
 use crate::sync::lock;
 use crate::wheel::Alarm;
@@ -162,6 +163,7 @@ impl Log {
         let ids = names.filter_map(|it| namespace.parse_id(it));
         let found: Vec<_> = ids.filter_map(|it| namespace.socket(it)).collect();
         let audience = Audience::Many(target.clone());
+        let mut fan_out = FanOut::new();
         self.in_order(|inner| {
             let kept = self.keep(inner, &namespace.encoding, packet, audience);
             target.for_each(namespace, |socket| match (socket.track(), &kept) {
@@ -169,13 +171,13 @@ impl Log {
                 (Some(track), Some((place, packet))) => {
                     if track.is_live.load(Ordering::Relaxed) {
                         track.sent.store(*place, Ordering::Relaxed);
-                        socket.session().outbox.push_shared(packet);
+                        fan_out.push(socket.session(), packet);
                     }
                 }
                 (Some(_), None) => (),
                 (None, _) => {
                     if socket.is_connected() {
-                        socket.session().outbox.push_shared(packet);
+                        fan_out.push(socket.session(), packet);
                     }
                 }
             });

@@ -18,6 +18,7 @@ use crate::chunks::Chunks;
 use crate::dialect::PollBody;
 use crate::engine::Closed;
 use crate::extract::Farewell;
+use crate::sync::lock;
 
 /// Why a connection ends.
 #[derive(Clone, Copy, Debug)]
@@ -199,7 +200,6 @@ pub(super) struct Closing {
     is_shut: bool,
 }
 
-#[expect(clippy::large_enum_variant, reason = "short-lived, and boxed by its owner")]
 enum Way {
     WebSocket(Link),
     /// What the next polls get, one body each.
@@ -232,14 +232,15 @@ impl Closing {
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         let Way::WebSocket(link) = &mut self.way else { return Poll::Pending };
-        let Ok(flushed) = link.poll_flush(cx) else { return Poll::Ready(()) };
+        let mut wire = lock(&session.wire);
+        let Ok(flushed) = link.poll_flush(&mut wire, cx) else { return Poll::Ready(()) };
         session.outbox.written(flushed.bytes);
         if !flushed.all {
             return Poll::Pending;
         }
         loop {
             if link.ws.is_closed() && !self.is_shut {
-                match link.poll_shutdown(cx) {
+                match link.poll_shutdown(&mut wire, cx) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Err(_broken)) => return Poll::Ready(()),
                     Poll::Ready(Ok(())) => self.is_shut = true,
@@ -317,7 +318,9 @@ impl Driver {
     fn close_link(&mut self, mut link: Link, end: End, now: Instant) -> Option<Way> {
         // A new session would be needed for any further request.
         self.session.engine.sessions.remove(&self.session);
-        let is_stuck = !link.writing().is_empty();
+        // Whoever writes for us is done, and does not begin again.
+        let _wire = lock(&self.session.wire);
+        let is_stuck = !link.writing().is_empty() || self.session.outbox.is_torn();
         if !end.deliver && (end.code.is_none() || is_stuck) {
             return None;
         }

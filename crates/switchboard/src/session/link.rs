@@ -13,17 +13,18 @@ use bytes::{Buf, Bytes};
 use switchboard_ws::deflate::Agreement;
 use switchboard_ws::{CloseCode, Connection, Role};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-use crate::chunks::Chunks;
+use crate::chunks::{Chunk, Chunks, Lent};
 use crate::deflation::Deflation;
-use crate::http::upgrade::ByteStream;
+use crate::http::upgrade::{ByteStream, Tcp};
 use crate::writing::{Flushed, Writing};
 
 /// What a WebSocket reads and writes.
 pub(crate) enum Io {
-    /// Plain TCP, without the HTTP layers in between.
-    Tcp(TcpStream),
+    /// Plain TCP, without the HTTP layers in between. The sending half goes to the session once
+    /// the WebSocket is its transport.
+    Tcp(OwnedReadHalf, Option<OwnedWriteHalf>),
     /// Anything else: TLS, HTTP/2, or a stream that the hosting framework wraps.
     Other(Box<ByteStream>),
 }
@@ -32,8 +33,8 @@ pub(crate) enum Io {
 pub(crate) struct Link {
     io: Io,
     pub(crate) ws: Connection,
-    /// What followed the handshake's head in the same read.
-    early: Bytes,
+    /// What followed the handshake's head in the same read. Rarely anything.
+    early: Option<Box<Bytes>>,
     writing: Writing,
     /// The client has said that it reads no bytes here; see [`Dialect`](crate::dialect::Dialect).
     pub(crate) is_base64: bool,
@@ -52,15 +53,19 @@ impl Link {
             Some(agreement) => Connection::with_deflate(role, limits, agreement),
             None => Connection::new(role, limits),
         };
+        let mut writing = Writing::default();
         let (io, early) = match stream.into_tcp() {
-            Ok((stream, early)) => (Io::Tcp(stream), early),
+            Ok(Tcp { stream, early, head }) => {
+                if !head.is_empty() {
+                    writing.chunks.push(Chunk::Own(Lent(head)));
+                }
+                let (read, write) = stream.into_split();
+                (Io::Tcp(read, Some(write)), early)
+            }
             Err(stream) => (Io::Other(Box::new(stream)), Bytes::new()),
         };
-        if let Io::Tcp(stream) = &io {
-            // A small message must not wait for the next one. Failing here costs latency only.
-            let _ = stream.set_nodelay(true);
-        }
-        let (writing, deflate) = (Writing::default(), agreement.and_then(Deflation::new));
+        let early = (!early.is_empty()).then(|| Box::new(early));
+        let deflate = agreement.and_then(Deflation::new);
         Self { io, ws, early, writing, is_base64: false, deflate }
     }
 
@@ -70,25 +75,34 @@ impl Link {
         cx: &mut Context<'_>,
         scratch: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        if !self.early.is_empty() {
-            let len = self.early.len().min(scratch.len());
+        if let Some(early) = &mut self.early {
+            let len = early.len().min(scratch.len());
             let (head, _) = scratch.split_at_mut(len);
-            self.early.copy_to_slice(head);
+            early.copy_to_slice(head);
+            if early.is_empty() {
+                // Nothing retained: an empty `Bytes` may still pin hyper's buffer.
+                self.early = None;
+            }
             return Poll::Ready(Ok(len));
         }
-        // Nothing retained: an empty `Bytes` may still pin hyper's buffer.
-        self.early = Bytes::new();
         let mut buffer = ReadBuf::new(scratch);
         match &mut self.io {
-            Io::Tcp(io) => ready!(Pin::new(io).poll_read(cx, &mut buffer))?,
+            Io::Tcp(io, _) => ready!(Pin::new(io).poll_read(cx, &mut buffer))?,
             Io::Other(io) => ready!(Pin::new(io).poll_read(cx, &mut buffer))?,
         }
         Poll::Ready(Ok(buffer.filled().len()))
     }
 
-    /// The queue to fill before [`poll_flush`](Self::poll_flush).
+    /// What to fill before [`poll_flush`](Self::poll_flush).
     pub(crate) fn writing(&mut self) -> &mut Chunks {
         &mut self.writing.chunks
+    }
+
+    /// Queues frames on a link that has no session yet.
+    pub(crate) fn queue(&mut self, frames: &[u8]) {
+        if !frames.is_empty() {
+            self.writing.chunks.append_with(|queued| queued.extend_from_slice(frames));
+        }
     }
 
     /// Queues a close frame.
@@ -98,9 +112,16 @@ impl Link {
     }
 
     /// Writes what is queued; says how many bytes went out, and whether that was everything.
-    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> io::Result<Flushed> {
+    pub(crate) fn poll_flush(
+        &mut self,
+        wire: &mut Wire,
+        cx: &mut Context<'_>,
+    ) -> io::Result<Flushed> {
         match &mut self.io {
-            Io::Tcp(io) => self.writing.poll_flush(io, cx),
+            Io::Tcp(_, write) => match write.as_mut().or(wire.0.as_mut()) {
+                Some(io) => self.writing.poll_flush(io, cx),
+                None => Err(io::ErrorKind::NotConnected.into()),
+            },
             Io::Other(io) => {
                 let mut flushed = self.writing.poll_flush(io, cx)?;
                 if flushed.all {
@@ -112,12 +133,51 @@ impl Link {
         }
     }
 
-    /// Ends the sending half, so that the peer sees a clean end.
-    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// The same for a link that has no session yet.
+    pub(crate) fn poll_flush_alone(&mut self, cx: &mut Context<'_>) -> io::Result<Flushed> {
+        self.poll_flush(&mut Wire::default(), cx)
+    }
+
+    /// Gives the sending half away, if others can write to it.
+    pub(crate) fn take_wire(&mut self) -> Wire {
         match &mut self.io {
-            Io::Tcp(io) => Pin::new(io).poll_shutdown(cx),
+            Io::Tcp(_, write) => Wire(write.take()),
+            Io::Other(_) => Wire(None),
+        }
+    }
+
+    /// Ends the sending half, so that the peer sees a clean end.
+    pub(crate) fn poll_shutdown(
+        &mut self,
+        wire: &mut Wire,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut self.io {
+            Io::Tcp(_, write) => match write.as_mut().or(wire.0.as_mut()) {
+                Some(io) => Pin::new(io).poll_shutdown(cx),
+                None => Poll::Ready(Ok(())),
+            },
             Io::Other(io) => Pin::new(io).poll_shutdown(cx),
         }
+    }
+}
+
+/// The sending half of a session's TCP stream, to which others than its task may write.
+#[derive(Debug, Default)]
+pub(crate) struct Wire(Option<OwnedWriteHalf>);
+
+impl Wire {
+    /// The stream, if there is one that others can write to.
+    pub(crate) fn stream(&self) -> Option<&OwnedWriteHalf> {
+        self.0.as_ref()
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        // The stream ends when its reading half is gone too. Said apart, that would be one more
+        // system call.
+        self.0.take().into_iter().for_each(OwnedWriteHalf::forget);
     }
 }
 

@@ -13,11 +13,13 @@
 //! | `polling.rs` | the requests of a long-polling client |
 //! | `ending.rs` | how a connection ends, and what is still delivered |
 //! | `link.rs` | the WebSocket's byte stream |
+//! | `flusher.rs` | who writes a broadcast to all that get it |
+//! | `together.rs`, `ring.rs` | the same with io_uring, if that feature is on |
 //! | `v3.rs` | what clients of Engine.IO 3 do in another way |
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -29,20 +31,27 @@ use crate::error::DisconnectReason;
 use crate::handshake::Handshake;
 use crate::outbox::{Outbox, Overflow};
 use crate::socket::Socket;
+use crate::sync::lock;
 use crate::wheel::Alarm;
 use crate::{Id, Transport};
 
 pub(crate) mod driver;
 mod ending;
+pub(crate) mod flusher;
 pub(crate) mod link;
 mod occasion;
 mod polling;
 mod raw;
 mod receive;
+#[cfg(all(feature = "io-uring", target_os = "linux"))]
+mod ring;
 mod slots;
+#[cfg(all(feature = "io-uring", target_os = "linux"))]
+mod together;
 mod v3;
 
 pub(crate) use link::Link;
+use link::Wire;
 
 /// What other threads know of a connection.
 pub(crate) struct Session {
@@ -51,6 +60,8 @@ pub(crate) struct Session {
     pub(crate) engine: Arc<Engine>,
     pub(crate) handshake: Arc<Handshake>,
     pub(crate) outbox: Outbox<Command>,
+    /// Locked before the outbox, by whoever takes from it in order to write.
+    wire: Mutex<Wire>,
     pub(crate) dialect: Dialect,
     transport: AtomicU8,
     /// A POST of this session is under way.
@@ -74,6 +85,7 @@ impl Session {
             engine,
             handshake: Arc::new(handshake),
             outbox,
+            wire: Mutex::default(),
             dialect,
             transport: AtomicU8::new(transport as u8),
             posting: AtomicBool::new(false),
@@ -96,6 +108,34 @@ impl Session {
     pub(crate) fn close(&self, reason: DisconnectReason) {
         // Refused only when the task is gone: then it is closed already.
         self.outbox.command(Command::Close(reason)).ok();
+    }
+
+    /// The WebSocket is the transport: others may write to it, if it is plain TCP.
+    fn open_wire(&self, link: &mut Link) {
+        let wire = link.take_wire();
+        if wire.stream().is_some() {
+            *lock(&self.wire) = wire;
+            self.outbox.open_listing();
+        }
+    }
+
+    /// Nobody writes any more.
+    fn close_wire(&self) {
+        drop(std::mem::take(&mut *lock(&self.wire)));
+    }
+
+    /// Writes what waits, on behalf of the task. What the stream does not take, or an error, is
+    /// left to the task, which is woken.
+    fn flush(&self) {
+        self.flush_to(&lock(&self.wire));
+    }
+
+    fn flush_to(&self, wire: &Wire) {
+        while let Some(mut writing) = self.outbox.take_listed() {
+            // An error comes again, to the task.
+            let written = wire.stream().map_or(Ok(0), |it| writing.try_flush(it));
+            self.outbox.give_back(written.unwrap_or(0), writing);
+        }
     }
 
     /// Begins a POST; `None` when another one is under way.

@@ -8,10 +8,10 @@ use switchboard_eio as eio;
 use switchboard_eio::payload::Record;
 use tokio::sync::oneshot;
 
+use super::Reply;
 use super::driver::{Driver, TransportState};
 use super::ending::End;
 use super::link::Link;
-use super::{Reply, receive};
 use crate::dialect::PollBody;
 
 /// The body of a POST.
@@ -230,10 +230,11 @@ impl Driver {
         // One upgrade at a time, and only once: the newcomer is closed, the session goes on.
         let mut frames = Vec::new();
         link.ws.close(None, "", now, &mut frames);
-        receive::queue(&mut link, &frames);
+        link.queue(&frames);
         tokio::spawn(async move {
             // Best effort: one write, then the stream is dropped.
-            std::future::poll_fn(|cx| std::task::Poll::Ready(link.poll_flush(cx).is_ok())).await;
+            std::future::poll_fn(|cx| std::task::Poll::Ready(link.poll_flush_alone(cx).is_ok()))
+                .await;
         });
     }
 
@@ -242,10 +243,12 @@ impl Driver {
         if let Some(mut link) = self.candidate.take() {
             let mut frames = Vec::new();
             link.ws.close(None, "", now, &mut frames);
-            receive::queue(&mut link, &frames);
+            link.queue(&frames);
             tokio::spawn(async move {
-                std::future::poll_fn(|cx| std::task::Poll::Ready(link.poll_flush(cx).is_ok()))
-                    .await;
+                std::future::poll_fn(|cx| {
+                    std::task::Poll::Ready(link.poll_flush_alone(cx).is_ok())
+                })
+                .await;
             });
         }
         self.eio.candidate_lost();
@@ -253,7 +256,7 @@ impl Driver {
 
     /// The WebSocket is the transport from now on.
     pub(super) fn take_over(&mut self, now: Instant) {
-        let Some(link) = self.candidate.take() else { return };
+        let Some(mut link) = self.candidate.take() else { return };
         self.answer_noop(now);
         if let TransportState::Polling(polling) = &self.transport
             && polling.has_lost
@@ -262,6 +265,7 @@ impl Driver {
         }
         self.session.upgraded();
         self.session.outbox.upgrade(link.is_base64, link.deflate);
+        self.session.open_wire(&mut link);
         let old = std::mem::replace(&mut self.transport, TransportState::WebSocket(*link));
         if let TransportState::Polling(mut polling) = old {
             polling.finish(self.session.dialect.single(NOOP));

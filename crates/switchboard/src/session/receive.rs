@@ -12,9 +12,10 @@ use tracing::debug;
 
 use super::driver::{Driver, TransportState};
 use super::ending::End;
-use super::link::{Link, Scratch};
+use super::link::Scratch;
 use super::slots::Slot;
 use crate::DisconnectReason;
+use crate::deadline::Deadline;
 use crate::namespaces::{Admission, Namespaces, UNKNOWN};
 use crate::parser::Fault;
 use crate::socket::Socket;
@@ -69,6 +70,9 @@ impl Driver {
     ) -> Result<(), End> {
         let mut replies = Vec::new();
         loop {
+            if input.is_empty() {
+                return Ok(());
+            }
             let TransportState::WebSocket(link) = &mut self.transport else { return Ok(()) };
             let event = link.ws.receive(input, now, &mut replies);
             if !replies.is_empty() {
@@ -76,9 +80,10 @@ impl Driver {
             }
             match event {
                 Ok(None) => return Ok(()),
-                Ok(Some(ws::Event::Text(text))) => {
-                    self.message(eio::Data::Text(&text), now, cx)?;
-                }
+                Ok(Some(ws::Event::Text(text))) => match self.as_message(&text) {
+                    Some(data) => self.usual_message(data, now, cx)?,
+                    None => self.message(eio::Data::Text(&text), now, cx)?,
+                },
                 Ok(Some(ws::Event::Binary(bytes))) => {
                     self.message(eio::Data::Binary(&bytes), now, cx)?;
                 }
@@ -87,6 +92,21 @@ impl Driver {
                 Err(_wrong) => return Err(End::bad_frame()),
             }
         }
+    }
+
+    /// The data of a text for Socket.IO, which most of what arrives is: nobody else has to look at
+    /// the packet around it.
+    fn as_message<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let is_usual = !self.session.dialect.is_v3() && self.raw.is_none();
+        text.strip_prefix('4').filter(|_| is_usual)
+    }
+
+    fn usual_message(&mut self, text: &str, now: Instant, cx: &mut Context<'_>) -> Result<(), End> {
+        self.count_packet(now)?;
+        if !self.eio.note_message(&self.session.engine.config.eio, now) {
+            return Ok(());
+        }
+        self.socket_io(eio::Data::Text(text), now, cx)
     }
 
     /// One Engine.IO packet that came alone, as on a WebSocket.
@@ -148,9 +168,9 @@ impl Driver {
             Fault::Panicked => End::panicked(),
         })?;
         if !self.decoder.is_waiting() {
-            self.attachments_by = None;
+            self.attachments_by = Deadline::NONE;
         } else if self.attachments_by.is_none() {
-            self.attachments_by = Some(now + ATTACHMENTS_WAIT);
+            self.attachments_by = Deadline::after(ATTACHMENTS_WAIT, now);
         }
         match packet {
             Some(packet) if self.session.dialect.is_v3() => {
@@ -173,7 +193,8 @@ impl Driver {
         let slot = at.and_then(|at| self.slots.get_mut(at)).filter(|it| !it.is_checking());
         let Some(slot) = slot else {
             // A packet that crossed our own disconnect on the way is no mistake of the client.
-            let crossed = at.is_none() && self.put_out.iter().any(|it| **it == *packet.namespace);
+            let mut put_out = self.put_out.iter().flat_map(|it| it.iter());
+            let crossed = at.is_none() && put_out.any(|it| **it == *packet.namespace);
             return if crossed { Ok(()) } else { Err(End::misplaced()) };
         };
         match packet.body {
@@ -217,13 +238,19 @@ impl Driver {
                 return Ok(());
             }
         };
-        self.put_out.retain(|it| **it != *namespace);
+        if let Some(put_out) = &mut self.put_out {
+            put_out.retain(|it| **it != *namespace);
+        }
         let polled = slot.poll(cx);
         if slot.is_live() {
-            self.connect_by = None;
+            self.connect_by = Deadline::NONE;
         }
         if polled.is_err() {
             slot.abandon();
+        }
+        if self.slots.is_empty() {
+            // Nearly always there is only one, and a vector begins with room for four.
+            self.slots.reserve_exact(1);
         }
         self.slots.push(slot);
         polled.map_err(|_panic| End::panicked())
@@ -249,7 +276,7 @@ impl Driver {
                 };
                 let mut replies = Vec::new();
                 let event = link.ws.receive(&mut input, now, &mut replies);
-                queue(link, &replies);
+                link.queue(&replies);
                 match event {
                     Ok(None) => break,
                     Ok(Some(ws::Event::Text(text))) => self.candidate_packet(&text, now, cx),
@@ -293,7 +320,7 @@ impl Driver {
                     if let Some(link) = &mut self.candidate {
                         let mut frame = Vec::new();
                         crate::dialect::encode_text_frame(&text, &mut frame);
-                        queue(link, &frame);
+                        link.queue(&frame);
                     }
                 }
             }
@@ -309,7 +336,7 @@ impl Driver {
 
     fn flush_candidate(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         if let Some(link) = &mut self.candidate
-            && link.poll_flush(cx).is_err()
+            && link.poll_flush_alone(cx).is_err()
         {
             self.candidate_lost();
         }
@@ -319,13 +346,6 @@ impl Driver {
     fn candidate_lost(&mut self) {
         self.candidate = None;
         self.eio.candidate_lost();
-    }
-}
-
-/// Queues frames on a link that has no outbox yet.
-pub(super) fn queue(link: &mut Link, frames: &[u8]) {
-    if !frames.is_empty() {
-        link.writing().append_with(|queued| queued.extend_from_slice(frames));
     }
 }
 

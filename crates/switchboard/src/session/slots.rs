@@ -19,9 +19,12 @@ use super::occasion::{self, Turn};
 use crate::error::{ConnectError, DisconnectReason};
 use crate::extract::Farewell;
 use crate::handler::HandlerFuture;
-use crate::listeners::{Claim, EventListener, HandlerId, Lifecycle, Plan};
+use crate::listeners::{Claim, EventListener, HandlerId, Lifecycle};
 use crate::namespaces::{Asked, Stay};
 use crate::socket::Socket;
+use choice::{Concurrency, Sole, concurrency, sole_handler};
+
+mod choice;
 
 /// A handler panicked. Its connection must end.
 #[derive(Debug)]
@@ -32,12 +35,19 @@ pub(crate) struct Slot {
     pub(crate) socket: Socket,
     phase: Phase,
     running: Option<Running>,
-    /// What runs beside: the disconnect handlers, and events of handlers that are concurrent.
+    /// Of a socket that has its hands full. Apart, because most sockets are idle.
+    busy: Option<Box<Busy>>,
+    /// Keeps a dynamic namespace in being.
+    stay: Option<Box<Stay>>,
+}
+
+/// What waits, and what runs beside.
+#[derive(Default)]
+struct Busy {
+    /// The disconnect handlers, and events of handlers that are concurrent.
     beside: Vec<Beside>,
     queue: VecDeque<Waiting>,
     queue_bytes: usize,
-    /// Keeps a dynamic namespace in being.
-    stay: Option<Box<Stay>>,
     /// Waits, for its drop, until nothing runs beside any more.
     heir: Option<oneshot::Sender<()>>,
 }
@@ -54,27 +64,24 @@ enum Phase {
 
 enum Running {
     /// Whether there is such a namespace.
-    Ask(HandlerFuture<Asked>, Box<str>),
-    Check(HandlerFuture<Result<(), ConnectError>>, Box<str>),
+    Ask(Admission<Asked>),
+    Check(Admission<Result<(), ConnectError>>),
     /// The client's connection before must end.
-    TakeOver(HandlerFuture<()>, Box<str>),
+    TakeOver(Admission<()>),
     Handler(HandlerFuture<()>),
     /// A concurrent handler has its hands full, and this is one event more.
-    Crowded(Waiting, Concurrency),
+    Crowded(Box<(Waiting, Concurrency)>),
 }
+
+/// What a client waits for that wants to join, and its auth payload. In a box, because it is over
+/// before the socket rests.
+type Admission<T> = Box<(HandlerFuture<T>, Box<str>)>;
 
 /// What runs beside the socket's turn.
 struct Beside {
     /// The concurrent handler that has it in hand; `None` for disconnect handlers.
     of: Option<HandlerId>,
     handler: HandlerFuture<()>,
-}
-
-/// How many events a handler may have in hand at once.
-#[derive(Clone, Copy)]
-struct Concurrency {
-    of: HandlerId,
-    count: usize,
 }
 
 /// An event whose turn has not come.
@@ -94,7 +101,7 @@ impl Slot {
     /// A socket of a namespace that may not exist. `socket` is only good for its name.
     pub(crate) fn ask(socket: Socket, auth: &str, asking: HandlerFuture<Asked>) -> Self {
         let mut slot = Self::new(socket);
-        slot.running = Some(Running::Ask(asking, auth.into()));
+        slot.running = Some(Running::Ask(Box::new((asking, auth.into()))));
         slot
     }
 
@@ -105,16 +112,7 @@ impl Slot {
     }
 
     fn new(socket: Socket) -> Self {
-        Self {
-            socket,
-            phase: Phase::Checking,
-            running: None,
-            beside: Vec::new(),
-            queue: VecDeque::new(),
-            queue_bytes: 0,
-            stay: None,
-            heir: None,
-        }
+        Self { socket, phase: Phase::Checking, running: None, busy: None, stay: None }
     }
 
     pub(crate) fn is_live(&self) -> bool {
@@ -134,13 +132,14 @@ impl Slot {
     pub(crate) fn is_finished(&self) -> bool {
         self.phase == Phase::Gone
             && self.running.is_none()
-            && self.beside.is_empty()
-            && self.queue.is_empty()
+            && self.busy.as_ref().is_none_or(|it| it.beside.is_empty() && it.queue.is_empty())
     }
 
     /// Whether so many times as much waits as one socket may let wait.
     fn is_over(&self, times: usize) -> bool {
-        EVENTS_MAX * times <= self.queue.len() || BYTES_MAX * times <= self.queue_bytes
+        self.busy.as_ref().is_some_and(|it| {
+            EVENTS_MAX * times <= it.queue.len() || BYTES_MAX * times <= it.queue_bytes
+        })
     }
 
     /// Handles an event now if the socket is idle, else later.
@@ -150,13 +149,13 @@ impl Slot {
         payload: Payload<'_>,
         cx: &mut TaskContext<'_>,
     ) -> Result<(), Panicked> {
-        if self.running.is_some() || !self.queue.is_empty() {
-            self.queue_bytes += payload.bytes_len();
-            self.queue.push_back(Waiting { id, payload: payload.into_owned() });
+        if self.running.is_some() || self.busy.as_ref().is_some_and(|it| !it.queue.is_empty()) {
+            let busy = self.busy.get_or_insert_default();
+            busy.queue_bytes += payload.bytes_len();
+            busy.queue.push_back(Waiting { id, payload: payload.into_owned() });
             return Ok(());
         }
-        self.start(id, payload, cx)?;
-        self.poll(cx)
+        self.start(id, payload, cx)
     }
 
     /// Ends the socket: it leaves its rooms at once, and its disconnect handlers start.
@@ -179,7 +178,8 @@ impl Slot {
                 if !(disconnecting.is_empty() && disconnect.is_empty()) {
                     let handlers = [disconnecting, disconnect];
                     let farewell = occasion::farewell(handlers, self.socket.clone(), farewell);
-                    self.beside.push(Beside { of: None, handler: Box::pin(farewell) });
+                    let beside = Beside { of: None, handler: Box::pin(farewell) };
+                    self.busy.get_or_insert_default().beside.push(beside);
                 }
             }
         }
@@ -203,42 +203,54 @@ impl Slot {
 
     /// Ends the socket, and drops `heir` when its disconnect handlers have returned.
     pub(crate) fn end_for(&mut self, heir: oneshot::Sender<()>, farewell: Farewell) {
-        self.heir = Some(heir);
+        self.busy.get_or_insert_default().heir = Some(heir);
         self.end(farewell);
-        if self.beside.is_empty() {
-            self.heir = None;
+        if let Some(busy) = self.busy.as_mut().filter(|it| it.beside.is_empty()) {
+            busy.heir = None;
         }
     }
 
     /// Drops everything that still runs or waits.
     pub(crate) fn abandon(&mut self) {
         drop_caught(self.running.take());
-        self.beside.drain(..).for_each(drop_caught);
-        self.heir = None;
-        self.queue = VecDeque::new();
-        self.queue_bytes = 0;
+        if let Some(mut busy) = self.busy.take() {
+            busy.beside.drain(..).for_each(drop_caught);
+        }
     }
 
     /// Runs what can run.
+    #[inline]
     pub(crate) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Result<(), Panicked> {
+        let has_nothing = |it: &Busy| it.queue.is_empty() && it.beside.is_empty();
+        let rests = self.running.is_none() && self.busy.as_deref().is_none_or(has_nothing);
+        if rests { Ok(()) } else { self.poll_work(cx) }
+    }
+
+    fn poll_work(&mut self, cx: &mut TaskContext<'_>) -> Result<(), Panicked> {
         self.poll_beside(cx)?;
         loop {
             match &mut self.running {
                 None => {
-                    let Some(Waiting { id, payload }) = self.queue.pop_front() else {
-                        self.queue = VecDeque::new();
+                    let Some(Waiting { id, payload }) = self.next_waiting() else {
                         return Ok(());
                     };
-                    self.queue_bytes -= payload.bytes_len();
                     self.start(id, payload, cx)?;
+                    if self.running.is_some() {
+                        // It has been polled.
+                        return Ok(());
+                    }
                 }
-                Some(Running::Crowded(_, concurrency)) => {
-                    let concurrency = *concurrency;
+                Some(Running::Crowded(crowded)) => {
+                    let (_, concurrency) = **crowded;
                     if self.is_crowded(concurrency) {
                         return Ok(());
                     }
-                    if let Some(Running::Crowded(event, _)) = self.running.take() {
+                    if let Some(Running::Crowded(crowded)) = self.running.take() {
+                        let (event, _) = *crowded;
                         self.start(event.id, event.payload, cx)?;
+                    }
+                    if self.running.is_some() {
+                        return Ok(());
                     }
                 }
                 Some(Running::Handler(handler)) => {
@@ -247,7 +259,8 @@ impl Slot {
                     }
                     self.running = None;
                 }
-                Some(Running::Ask(asking, auth)) => {
+                Some(Running::Ask(running)) => {
+                    let (asking, auth) = &mut **running;
                     let Poll::Ready(asked) = poll_caught(asking, cx)? else { return Ok(()) };
                     let auth = std::mem::take(auth);
                     self.running = None;
@@ -262,7 +275,8 @@ impl Slot {
                         Err(refusal) => self.refuse(&ConnectError::new(refusal)),
                     }
                 }
-                Some(Running::Check(check, auth)) => {
+                Some(Running::Check(running)) => {
+                    let (check, auth) = &mut **running;
                     let Poll::Ready(checked) = poll_caught(check, cx)? else { return Ok(()) };
                     let auth = std::mem::take(auth);
                     self.running = None;
@@ -271,7 +285,8 @@ impl Slot {
                         Err(refusal) => self.refuse(&refusal),
                     }
                 }
-                Some(Running::TakeOver(cut, auth)) => {
+                Some(Running::TakeOver(running)) => {
+                    let (cut, auth) = &mut **running;
                     if poll_caught(cut, cx)?.is_pending() {
                         return Ok(());
                     }
@@ -284,6 +299,20 @@ impl Slot {
         }
     }
 
+    /// The event whose turn it is, if nothing else runs.
+    fn next_waiting(&mut self) -> Option<Waiting> {
+        let busy = self.busy.as_mut()?;
+        if let Some(event) = busy.queue.pop_front() {
+            busy.queue_bytes -= event.payload.bytes_len();
+            return Some(event);
+        }
+        busy.queue = VecDeque::new();
+        if busy.beside.is_empty() {
+            self.busy = None;
+        }
+        None
+    }
+
     /// The namespace exists: middleware decides, if there is any.
     fn check(&mut self, auth: &str) {
         let checks = self.socket.namespace_inner().middleware();
@@ -291,13 +320,13 @@ impl Slot {
             self.accept(auth);
         } else {
             let check = occasion::middleware(checks, self.socket.clone(), auth.to_owned());
-            self.running = Some(Running::Check(Box::pin(check), auth.into()));
+            self.running = Some(Running::Check(Box::new((Box::pin(check), auth.into()))));
         }
     }
 
     fn accept(&mut self, auth: &str) {
         if let Some(cut) = self.socket.cut_rival() {
-            self.running = Some(Running::TakeOver(cut, auth.into()));
+            self.running = Some(Running::TakeOver(Box::new((cut, auth.into()))));
             return;
         }
         if !self.socket.attach() {
@@ -336,44 +365,53 @@ impl Slot {
     }
 
     fn poll_beside(&mut self, cx: &mut TaskContext<'_>) -> Result<(), Panicked> {
-        if self.beside.is_empty() {
+        let Some(busy) = self.busy.as_mut().filter(|it| !it.beside.is_empty()) else {
             return Ok(());
-        }
+        };
         let mut polled = Ok(());
-        self.beside.retain_mut(|it| match poll_caught(&mut it.handler, cx) {
+        busy.beside.retain_mut(|it| match poll_caught(&mut it.handler, cx) {
             Ok(it) => it.is_pending(),
             Err(panicked) => {
                 polled = Err(panicked);
                 false
             }
         });
-        if self.beside.is_empty() {
-            self.beside = Vec::new();
-            self.heir = None;
+        if busy.beside.is_empty() {
+            busy.beside = Vec::new();
+            busy.heir = None;
         }
         polled
     }
 
-    /// Runs what an event has begun: in its turn, or beside what comes.
+    /// Runs what an event has begun: in its turn, or beside what comes. Most handlers end here.
     fn begin(
         &mut self,
         mut handler: HandlerFuture<()>,
         concurrency: Option<Concurrency>,
         cx: &mut TaskContext<'_>,
     ) -> Result<(), Panicked> {
-        let Some(Concurrency { of, .. }) = concurrency else {
-            self.running = Some(Running::Handler(handler));
-            return Ok(());
-        };
-        if poll_caught(&mut handler, cx)?.is_pending() {
-            self.beside.push(Beside { of: Some(of), handler });
+        match poll_caught(&mut handler, cx) {
+            Err(panicked) => {
+                drop_caught(handler);
+                return Err(panicked);
+            }
+            Ok(Poll::Ready(())) => return Ok(()),
+            Ok(Poll::Pending) => (),
+        }
+        match concurrency {
+            None => self.running = Some(Running::Handler(handler)),
+            Some(Concurrency { of, .. }) => {
+                let beside = &mut self.busy.get_or_insert_default().beside;
+                beside.push(Beside { of: Some(of), handler });
+            }
         }
         Ok(())
     }
 
     /// Whether a handler has as many events in hand as it may.
     fn is_crowded(&self, Concurrency { of, count }: Concurrency) -> bool {
-        count <= self.beside.iter().filter(|it| it.of == Some(of)).count()
+        let beside = self.busy.iter().flat_map(|it| &it.beside);
+        count <= beside.filter(|it| it.of == Some(of)).count()
     }
 
     fn start(
@@ -387,13 +425,19 @@ impl Slot {
         let namespace = self.socket.namespace_inner();
         let shared = namespace.plan(&name);
         let family = namespace.family_plan(&name);
+        if own.is_empty()
+            && family.is_none()
+            && let Some(handler) = shared.sole()
+        {
+            return self.call(handler, (&name, id, &payload), None, cx);
+        }
         let concurrency = concurrency([Some(&own), Some(&shared), family.as_ref()]);
         if let Some(concurrency) = concurrency
             && self.is_crowded(concurrency)
         {
             drop(name);
             let event = Waiting { id, payload: payload.into_owned() };
-            self.running = Some(Running::Crowded(event, concurrency));
+            self.running = Some(Running::Crowded(Box::new((event, concurrency))));
             return Ok(());
         }
         let handler = match sole_handler(&own, &shared, family.as_ref()) {
@@ -406,12 +450,22 @@ impl Slot {
                 return self.begin(Box::pin(all), concurrency, cx);
             }
         };
+        self.call(handler, (&name, id, &payload), concurrency, cx)
+    }
+
+    fn call(
+        &mut self,
+        handler: &EventListener,
+        (name, id, payload): (&str, Option<u64>, &Payload<'_>),
+        concurrency: Option<Concurrency>,
+        cx: &mut TaskContext<'_>,
+    ) -> Result<(), Panicked> {
         match handler.claim() {
             Claim::Standing => (),
             Claim::Last => self.socket.forget_handler(handler.id),
             Claim::Spent => return Ok(()),
         }
-        let context = occasion::event_context(&self.socket, &name, id, &payload);
+        let context = occasion::event_context(&self.socket, name, id, payload);
         // Extractors may be the application's code, and so may the parser that writes an answer.
         let start =
             || (handler.call)(&context).map_err(|rejection| occasion::reject(&context, &rejection));
@@ -436,34 +490,6 @@ pub(crate) fn are_full(slots: &[Slot]) -> bool {
     let waits_for_ack = || slots.iter().any(|it| it.socket.waits_for_ack());
     slots.iter().any(|it| it.is_over(1))
         && (slots.iter().any(|it| it.is_over(4)) || !waits_for_ack())
-}
-
-/// The most that one of the event's handlers asks for, if that is more than one event at once.
-fn concurrency(plans: [Option<&Plan>; 3]) -> Option<Concurrency> {
-    let handlers = plans.into_iter().flatten().filter_map(|it| it.own.as_deref()).flatten();
-    let most = handlers.map(|it| Concurrency { of: it.id, count: it.concurrency() });
-    most.filter(|it| 1 < it.count).max_by_key(|it| it.count)
-}
-
-/// How much there is to do for an event.
-enum Sole<'a> {
-    Nobody,
-    /// The usual case, for which nothing has to be kept.
-    One(&'a EventListener),
-    Several,
-}
-
-fn sole_handler<'a>(own: &'a Plan, shared: &'a Plan, family: Option<&'a Plan>) -> Sole<'a> {
-    let plans = || [own, shared].into_iter().chain(family);
-    if !plans().all(Plan::is_plain) {
-        return Sole::Several;
-    }
-    let mut handlers = plans().filter_map(|it| it.own.as_deref()).flatten();
-    match (handlers.next(), handlers.next()) {
-        (None, _) => Sole::Nobody,
-        (Some(handler), None) => Sole::One(handler),
-        (Some(_), Some(_)) => Sole::Several,
-    }
 }
 
 fn poll_caught<Out>(
@@ -492,3 +518,13 @@ fn drop_caught<T>(value: T) {
 const EVENTS_MAX: usize = 256;
 /// Bytes that may wait on one socket before reading stops.
 const BYTES_MAX: usize = 1_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_socket_is_small() {
+        assert!(size_of::<Slot>() <= 56, "{}", size_of::<Slot>());
+    }
+}

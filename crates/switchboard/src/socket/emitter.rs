@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use switchboard_sio::{Args, EncodeError};
+use switchboard_sio::{Args, EncodeError, encode};
 
 use super::Socket;
 use crate::ack::EmitWithAck;
 use crate::broadcast::Broadcast;
-use crate::encoding::Encoded;
+use crate::chunks::Lent;
+use crate::encoding::{Encoded, Encoding};
 use crate::flags::Flags;
 use crate::outgoing::To;
 use crate::prepared::Prepared;
@@ -237,6 +238,16 @@ impl Socket {
     }
 
     pub(crate) fn send_ack<A: Args>(&self, id: u64, args: A) -> Result<(), EncodeError> {
+        if let Encoding::Json = self.encoding() {
+            // Acks are as frequent as events, and nobody else wants their bytes.
+            let mut text = Lent::borrow();
+            text.0.push(b'4');
+            let attachments = encode::ack(self.namespace(), id, args, &mut text.0)?;
+            if self.is_connected() {
+                self.0.session.outbox.push(&text.0, &attachments);
+            }
+            return Ok(());
+        }
         let packet = self.encoding().ack(self.namespace(), id, args)?;
         self.push(&packet, Flags::default());
         Ok(())

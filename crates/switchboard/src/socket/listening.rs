@@ -55,7 +55,12 @@ impl Socket {
     }
 
     /// What an event meets in the socket's own table.
+    #[inline]
     pub(crate) fn plan(&self, event: &str) -> Plan {
+        if self.0.listens.load(Ordering::Acquire) { self.own_plan(event) } else { Plan::default() }
+    }
+
+    fn own_plan(&self, event: &str) -> Plan {
         let own = lock(&self.0.own);
         let listeners = own.as_ref().and_then(|own| own.listeners.as_ref());
         listeners.map(|it| it.plan(event)).unwrap_or_default()
@@ -101,6 +106,7 @@ impl Socket {
     /// Changes the handlers. What the change gives back is dropped without the lock.
     fn change<R>(&self, change: impl FnOnce(Owner, &mut Listeners) -> R) -> R {
         let mut late = Own::default();
+        self.0.listens.store(true, Ordering::Release);
         let changed = self.with_own(&mut late, |own| {
             change(Owner::Socket, own.listeners.get_or_insert_default())
         });

@@ -73,6 +73,10 @@ impl Socket {
                 if joined.is_ok() {
                     let (membership, is_new) = all.join(room, self);
                     events.joined(membership.room_name(), is_new);
+                    if own.is_empty() {
+                        // Many are in one room only, and a vector begins with room for four.
+                        own.reserve_exact(1);
+                    }
                     own.push(membership);
                 }
             });

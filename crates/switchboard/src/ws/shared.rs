@@ -149,6 +149,7 @@ impl Shared {
         sent(self.outbox.push_frame(|output| header.encode(output), payload))
     }
 
+    #[inline]
     pub(super) fn send_copy(&self, message: floor::Message<'_>) -> Result<(), Error> {
         if let Some(deflating) = &self.deflating
             && deflating.agreement.threshold() <= len(message)
@@ -165,6 +166,7 @@ impl Shared {
     ///
     /// Within the task's own turn it goes into the thread's buffer, without a lock: everything
     /// there leaves in the write that ends the turn.
+    #[inline]
     fn append(&self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Error> {
         let is_ours = self.is_current() && !self.is_shared.load(Ordering::Relaxed);
         if !is_ours || SPILLED.get() {

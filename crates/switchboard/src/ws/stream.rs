@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use crate::chunks::Chunks;
-use crate::http::upgrade::ByteStream;
+use crate::http::upgrade::{ByteStream, Tcp};
 use crate::sync::lock;
 use crate::writing::{Flushed, Writing};
 
@@ -42,9 +42,8 @@ enum WriteHalf {
 /// same read.
 pub(super) fn split(stream: ByteStream) -> (ReadHalf, Writer, Bytes) {
     let (read, half, early) = match stream.into_tcp() {
-        Ok((stream, early)) => {
-            // A small message must not wait for the next one. Failing here costs latency only.
-            let _ = stream.set_nodelay(true);
+        // Nothing was asked to hold its head.
+        Ok(Tcp { stream, early, head: _ }) => {
             let (read, write) = stream.into_split();
             (ReadHalf::Tcp(read), WriteHalf::Tcp(write), early)
         }

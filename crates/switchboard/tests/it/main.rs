@@ -12,6 +12,7 @@
 )]
 
 mod broadcast_acks;
+mod broadcasts;
 mod client;
 mod cluster;
 mod deflate;

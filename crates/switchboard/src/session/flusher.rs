@@ -1,0 +1,194 @@
+//! Who writes a broadcast: one task for all recipients, instead of a wake-up of each.
+//!
+//! A broadcast pushes into the outboxes of its recipients and lists those whose tasks rest. When
+//! the tasks that are ready now have had their turn, the flusher writes for everybody listed, one
+//! system call each. So what several broadcasts of that time brought leaves together, and a
+//! recipient's task runs only if its stream does not take everything.
+
+use std::cell::Cell;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
+
+use tokio::runtime::Handle;
+use tokio::task::yield_now;
+
+use super::Session;
+use crate::batch::{Place, Recent};
+use crate::outbox::Pushed;
+use crate::prepared::Prepared;
+use crate::sync::lock;
+
+/// The recipients for whom nobody has written yet, of one server.
+#[derive(Default)]
+pub(crate) struct Flusher(Mutex<Listed>);
+
+#[derive(Default)]
+struct Listed {
+    sessions: Vec<Arc<Session>>,
+    /// What they got.
+    recent: Recent,
+    /// Of the task that writes.
+    waker: Option<Waker>,
+    /// There is such a task.
+    is_running: bool,
+    /// The server is gone.
+    is_closed: bool,
+}
+
+impl Flusher {
+    /// Adds the sessions to those that are written for, and empties the list.
+    fn add(self: &Arc<Self>, sessions: &mut Vec<Arc<Session>>, runtime: Option<Handle>) {
+        let (waker, starts) = {
+            let mut listed = lock(&self.0);
+            listed.sessions.append(sessions);
+            let starts = !std::mem::replace(&mut listed.is_running, true);
+            (listed.waker.take(), starts)
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        if starts && let Some(runtime) = runtime {
+            runtime.spawn(run(Running(Arc::clone(self))));
+        }
+    }
+
+    /// The server is gone: so will be the task.
+    pub(crate) fn close(&self) {
+        let waker = {
+            let mut listed = lock(&self.0);
+            listed.is_closed = true;
+            listed.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn take(&self, sessions: &mut Vec<Arc<Session>>) {
+        let mut listed = lock(&self.0);
+        std::mem::swap(&mut listed.sessions, sessions);
+        listed.recent.forget();
+    }
+}
+
+impl fmt::Debug for Flusher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let listed = lock(&self.0);
+        f.debug_struct("Flusher").field("sessions", &listed.sessions.len()).finish_non_exhaustive()
+    }
+}
+
+/// The right to be the task that writes.
+struct Running(Arc<Flusher>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Also when the runtime ends: another one may go on with the server.
+        let mut listed = lock(&self.0.0);
+        listed.is_running = false;
+        listed.waker = None;
+    }
+}
+
+async fn run(running: Running) {
+    let flusher = &running.0;
+    let mut sessions = Vec::new();
+    while is_wanted(flusher).await {
+        // Others that are ready may add to it.
+        yield_now().await;
+        flusher.take(&mut sessions);
+        let is_shared = SHARE < sessions.len() && 1 < Handle::current().metrics().num_workers();
+        if is_shared {
+            while SHARE < sessions.len() {
+                let share = sessions.split_off(sessions.len() - SHARE);
+                tokio::spawn(async move { flush(share.into_iter()) });
+            }
+        }
+        while !sessions.is_empty() {
+            let rest = sessions.len().saturating_sub(SHARE);
+            flush(sessions.drain(rest..));
+            if rest != 0 {
+                yield_now().await;
+            }
+        }
+        if KEPT < sessions.capacity() {
+            sessions.shrink_to(KEPT);
+        }
+    }
+}
+
+#[cfg(not(all(feature = "io-uring", target_os = "linux")))]
+fn flush(sessions: impl Iterator<Item = Arc<Session>>) {
+    sessions.for_each(|it| it.flush());
+}
+
+#[cfg(all(feature = "io-uring", target_os = "linux"))]
+fn flush(sessions: impl Iterator<Item = Arc<Session>>) {
+    super::together::flush(&sessions.collect::<Vec<_>>());
+}
+
+/// Waits until somebody is listed; `false` when the server is gone.
+async fn is_wanted(flusher: &Flusher) -> bool {
+    poll_fn(|cx| {
+        let mut listed = lock(&flusher.0);
+        if listed.is_closed || !listed.sessions.is_empty() {
+            return Poll::Ready(!listed.is_closed);
+        }
+        listed.waker = Some(cx.waker().clone());
+        Poll::Pending
+    })
+    .await
+}
+
+/// One packet on its way to many. Those that nobody writes for yet are listed when it is dropped.
+pub(crate) struct FanOut {
+    sessions: Vec<Arc<Session>>,
+    place: Option<Place>,
+}
+
+impl FanOut {
+    pub(crate) fn new() -> Self {
+        Self { sessions: LIST.take(), place: None }
+    }
+
+    /// One that may be written together with the one before it to the same recipients, whom the
+    /// number tells from others.
+    pub(crate) fn to(recipients: u64, packet: &Prepared, flusher: &Flusher) -> Self {
+        let place = lock(&flusher.0).recent.note(recipients, packet.usual_frames());
+        Self { sessions: LIST.take(), place }
+    }
+
+    /// Sends the packet to one more. `false` when it was dropped.
+    pub(crate) fn push(&mut self, session: &Arc<Session>, packet: &Prepared) -> bool {
+        match session.outbox.push_listed(packet, self.place.as_ref()) {
+            Pushed::Dropped => return false,
+            Pushed::Queued => (),
+            Pushed::Listed => self.sessions.push(Arc::clone(session)),
+        }
+        true
+    }
+}
+
+impl Drop for FanOut {
+    fn drop(&mut self) {
+        let mut sessions = std::mem::take(&mut self.sessions);
+        if let Some(first) = sessions.first() {
+            let engine = Arc::clone(&first.engine);
+            engine.flusher.add(&mut sessions, engine.runtime());
+        }
+        if sessions.capacity() <= KEPT {
+            LIST.set(sessions);
+        }
+    }
+}
+
+thread_local! {
+    static LIST: Cell<Vec<Arc<Session>>> = const { Cell::new(Vec::new()) };
+}
+
+/// Recipients that are written for before other tasks have a turn.
+const SHARE: usize = 256;
+/// Places that lists keep.
+const KEPT: usize = 1_024;

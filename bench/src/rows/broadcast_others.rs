@@ -50,7 +50,8 @@ fn run(in_flight: &[usize], server: &Server, scale: &Scale) -> Result<Vec<Sample
     let mut room = broadcast::Room::new(load);
     room.grow(MEMBERS, &mut crowd)?;
     for count in in_flight {
-        samples.push(sample(room.measure(*count, times, server, &mut crowd)?));
+        let (load, delivered, _bytes) = room.measure(*count, times, server, &mut crowd)?;
+        samples.push(sample((load, delivered)));
     }
     Ok(samples)
 }

@@ -90,6 +90,9 @@ pub(crate) static ONE_WORKER: Peer =
     Peer { arguments: &["1"], ..Peer::cargo("one-worker", "bench-switchboard", &[]) };
 pub(crate) static TWO_WORKERS: Peer =
     Peer { arguments: &["2"], ..Peer::cargo("two-workers", "bench-switchboard", &[]) };
+/// Ours, built with the feature `io-uring`: only in the rows that name it.
+pub(crate) static SWITCHBOARD_IO_URING: Peer =
+    Peer::deflating("switchboard-io-uring", "bench-switchboard-io-uring", &[]);
 /// npm `socket.io` on Node.
 pub(crate) static SOCKET_IO_NODE: Peer = Peer {
     name: "socket.io",
@@ -197,6 +200,7 @@ impl Peer {
             .into_iter()
             .chain(PLAIN)
             .chain([&BARE_HYPER, &ONE_WORKER, &TWO_WORKERS, &PYTHON_SOCKETIO])
+            .chain([&SWITCHBOARD_IO_URING])
             .chain(OTHERS)
             .find(|peer| peer.name == name)
     }

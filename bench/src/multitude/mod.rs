@@ -59,14 +59,28 @@ fn run(clients: usize, is_quick: bool, is_default: bool) -> Result<()> {
     let words = if is_default { String::new() } else { format!(" {clients}") };
     let command = format!("cargo xtask bench crowd{words}");
     let mut text = report::circumstances(&command, 1)?;
+    let measured = measure(clients, is_quick, &mut text);
+    if let Err(error) = &measured {
+        writeln!(text, "\nHere it ends: {error:#}.")?;
+    }
+    print_all(&text);
+    measured?;
+    if is_default {
+        report::publish("crowd", &text)?;
+    }
+    Ok(())
+}
+
+/// Everything that is looked at; what was seen before an error is in `text`, too.
+fn measure(clients: usize, is_quick: bool, text: &mut String) -> Result<()> {
     let mut scene = Scene::start()?;
     let empty = Memory::now(&scene)?;
-    let grown = grow(&mut scene, clients, &mut text)?;
-    scene.rest(Duration::from_secs(2))?;
+    let grown = grow(&mut scene, clients, text)?;
     let full = Memory::now(&scene)?;
     writeln!(text, "\n{}", full.table(&empty, grown))?;
-    idle(&mut scene, if is_quick { IDLE_QUICK } else { IDLE }, &mut text)?;
-    broadcasts(&mut scene, grown, is_quick, &mut text)?;
+    scene.rest(Duration::from_secs(2))?;
+    idle(&mut scene, if is_quick { IDLE_QUICK } else { IDLE }, text)?;
+    broadcasts(&mut scene, grown, is_quick, text)?;
     scene.rest(Duration::from_secs(2))?;
     let end = Memory::now(&scene)?;
     writeln!(
@@ -75,10 +89,6 @@ fn run(clients: usize, is_quick: bool, is_default: bool) -> Result<()> {
         end.server as f64 / 1e6,
         end.server as f64 / full.server as f64
     )?;
-    print_all(&text);
-    if is_default {
-        report::publish("crowd", &text)?;
-    }
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use super::{Case, Filter, Row, Sample, Scale, column, detail, rate};
 use crate::cpu::{self, Meter};
 use crate::crowd::Crowd;
-use crate::peers::{Door, PYTHON_SOCKETIO, Peer, SOCKET_IO_ALL, Server};
+use crate::peers::{Door, PYTHON_SOCKETIO, Peer, SOCKET_IO_ALL, SWITCHBOARD_IO_URING, Server};
 use crate::wire::Publication;
 
 /// Members of the rows that do without a large crowd.
@@ -78,10 +78,14 @@ fn row_of(name: &'static str, load: Load, filter: &Filter) -> Vec<Row> {
         let is_slow = *peer == &PYTHON_SOCKETIO;
         (!load.is_deflated || peer.can_deflate_events) && !(load.is_large && is_slow)
     };
+    let mut peers: Vec<_> = SOCKET_IO_ALL.into_iter().filter(takes_part).collect();
+    if !load.is_deflated && !load.is_large {
+        peers.insert(1, &SWITCHBOARD_IO_URING);
+    }
     vec![Row {
         name,
         door: if load.is_deflated { Door::SocketIoDeflated } else { Door::SocketIo },
-        peers: SOCKET_IO_ALL.into_iter().filter(takes_part).collect(),
+        peers,
         cases: in_flight.iter().map(case).collect(),
         run: Box::new(move |server, scale| run(load, &in_flight, server, scale)),
     }]

@@ -169,7 +169,7 @@ pub(crate) static KNOWN: [Known; 28] = [
     Known::new("rss-polling", "the same over long-polling", |_| vec![rss::polling()]),
     Known::new("rss-deflate", "the same with permessage-deflate", |_| vec![rss::deflate()]),
     Known::new("rss-tls", "the same over TLS, ours alone", |_| vec![rss::tls()]),
-    Known::new("rss-burst", "RSS after a burst and 30 s of rest", |_| rss_burst::rows()),
+    Known::new("rss-burst", "RSS after a burst and 30 s of rest", |_| vec![rss_burst::socket_io()]),
     Known::new("rss-h2", "RSS for each of 100,000 HTTP/2 streams", |_| rss_h2::rows()),
     Known::new("broadcast", "one room of 1,000, 128 B, 1 and 16 in flight", broadcast::row),
     Known::new("broadcast-1k", "the same with 1 KiB", broadcast::row_1k),
@@ -200,6 +200,9 @@ pub(crate) static KNOWN: [Known; 28] = [
     Known::new("workers", "ours alone, with one and two worker threads", |_| vec![workers::row()]),
     Known::new("ws-echo", "plain WebSocket: 20 B to 1 MiB, 1 and 16 in flight", ws_echo::rows),
     Known::new("ws-rss", "plain WebSocket: RSS for each idle client", ws_rss::rows),
+    Known::new("ws-rss-burst", "plain WebSocket: RSS after a burst and 30 s of rest", |_| {
+        vec![rss_burst::plain()]
+    }),
     Known::new("ws-connect", "plain WebSocket: handshakes", |_| vec![ws_connect::row()]),
     Known::new("ws-tls", "plain WebSocket over TLS, ours alone", |_| ws_layers::tls()),
     Known::new("ws-h2", "plain WebSocket over HTTP/2, ours alone", |_| ws_layers::http2()),
@@ -220,7 +223,7 @@ impl Row {
     /// How often it runs: memory hardly varies, and what has to wait would take too long.
     pub(crate) fn runs(&self, scale: &Scale) -> usize {
         let runs_max = match self.name {
-            "rss-burst" => 1,
+            "rss-burst" | "ws-rss-burst" => 1,
             "rss-h2" => 2,
             name if name.starts_with("rss") => 3,
             _ => usize::MAX,

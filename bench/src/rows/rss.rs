@@ -62,10 +62,8 @@ pub(super) fn tls() -> Row {
 /// Socket.IO over WebSocket with permessage-deflate.
 pub(super) fn deflate() -> Row {
     let run = Box::new(|server: &Server, scale: &Scale| {
-        let scene = Scene::new(server.address(), Request::EngineIo);
-        let mut herd = Herd::<TcpStream, WebSocket>::new(server.address(), scene)?;
         let clients = DEFLATED_CLIENTS.min(scale.idle_sockets / 9);
-        let mut samples = vec![compressed(&mut herd, server, clients)?];
+        let mut samples = vec![compressed(server, clients)?];
         let fresh = Server::start(server.peer(), Door::SocketIoDeflated)?;
         let scene = Scene::new(fresh.address(), Request::EngineIo);
         let mut herd = Herd::<TcpStream, WebSocket>::new(fresh.address(), scene)?;
@@ -117,11 +115,9 @@ fn grown<T: Transport, K: Talk>(
 }
 
 /// Everybody sends one compressed message, which is answered with a compressed one.
-fn compressed(
-    herd: &mut Herd<TcpStream, WebSocket>,
-    server: &Server,
-    clients: usize,
-) -> Result<Sample> {
+fn compressed(server: &Server, clients: usize) -> Result<Sample> {
+    let scene = Scene::new(server.address(), Request::EngineIo);
+    let herd = &mut Herd::<TcpStream, WebSocket>::new(server.address(), scene)?;
     herd.grow(FIRST_CLIENTS, AT_ONCE)?;
     exchange(herd, 0)?;
     let before = settled_bytes(server, herd)?;

@@ -1,4 +1,4 @@
-//! Row `rss-burst`: what stays in the server's memory after all clients had much to say and to hear.
+//! Rows `rss-burst` and `ws-rss-burst`: what stays in the server's memory after all clients had much to say and to hear.
 //!
 //! 10,000 clients; each sends 64 messages of 1 KiB and one of 64 KiB at once and gets them back, a few hundred at a time,
 //! and over Socket.IO everybody gets 64 broadcasts of 1 KiB at once, 640 MB in all. Then they sit there for 30 s.
@@ -26,15 +26,17 @@ const REST_QUICK: Duration = Duration::from_secs(3);
 
 type Clients = Herd<TcpStream, WebSocket>;
 
-/// Over Socket.IO and over plain WebSocket.
-pub(super) fn rows() -> Vec<Row> {
-    vec![
-        row(Door::SocketIo, "Socket.IO", &[&SWITCHBOARD, &SOCKET_IO_NODE]),
-        row(Door::Plain, "plain WebSocket", &[&SWITCHBOARD]),
-    ]
+/// Socket.IO over WebSocket.
+pub(super) fn socket_io() -> Row {
+    row("rss-burst", Door::SocketIo, "Socket.IO", &[&SWITCHBOARD, &SOCKET_IO_NODE])
 }
 
-fn row(door: Door, what: &'static str, peers: &[&'static Peer]) -> Row {
+/// Plain WebSocket.
+pub(super) fn plain() -> Row {
+    row("ws-rss-burst", Door::Plain, "plain WebSocket", &[&SWITCHBOARD])
+}
+
+fn row(name: &'static str, door: Door, what: &'static str, peers: &[&'static Peer]) -> Row {
     let columns = vec![
         detail("RSS per idle client before, kB (1,000 B)", 2),
         detail("RSS at the end of the burst, MB", 1),
@@ -43,7 +45,7 @@ fn row(door: Door, what: &'static str, peers: &[&'static Peer]) -> Row {
     ];
     let title = format!("10,000 clients after a burst, {what} (`--quick`: 3,333 and 3 s)").into();
     Row {
-        name: "rss-burst",
+        name,
         door,
         peers: peers.to_vec(),
         cases: vec![Case { title, columns }],

@@ -20,7 +20,6 @@ use std::task::Waker;
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use crate::batch::Place;
 use crate::bounds::Bounds;
 use crate::chunks::Chunks;
 use crate::deflation::Deflation;
@@ -29,10 +28,12 @@ use crate::encoding::Encoded;
 use crate::flags::Flags;
 use crate::prepared::Prepared;
 use crate::sync::lock;
-use crate::writing::Writing;
 
+mod listing;
 mod queue;
 
+use listing::Listing;
+pub(crate) use listing::Pushed;
 pub(crate) use queue::Packet;
 use queue::{Queue, push_packets, push_shared};
 
@@ -68,35 +69,6 @@ struct Inner<C: Overflow> {
     is_retired: bool,
     /// Some packet that waits for a poll wants to be compressed.
     compress: bool,
-}
-
-/// Who may take from the queue, and whether that is under way.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Listing {
-    /// Only the task.
-    #[default]
-    Never,
-    /// The task, for a poll that waits for packets.
-    Polled,
-    /// Whoever pushes may list it for a flusher.
-    Open,
-    /// A flusher will come.
-    Listed,
-    /// A flusher writes, and will look again.
-    Flushing,
-    /// The task: a flusher has written the first frame in part, and nothing else may come before
-    /// its rest.
-    Torn,
-}
-
-/// What became of a packet that was pushed on behalf of many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pushed {
-    Dropped,
-    /// It will be written.
-    Queued,
-    /// It will be written if the pusher sees to it that a flusher comes.
-    Listed,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -163,28 +135,6 @@ impl<C: Overflow> Outbox<C> {
         self.push_in_dialect(prepared.flags(), |queue, dialect| {
             queue.share(prepared, None, dialect)
         })
-    }
-
-    /// Queues a packet that goes to many connections at once. Does not wake the task if a flusher
-    /// can write for it.
-    pub(crate) fn push_listed(&self, prepared: &Prepared, place: Option<&Place>) -> Pushed {
-        let waker = {
-            let mut inner = lock(&self.inner);
-            let is_queued = inner
-                .push(prepared.flags(), |queue, dialect| queue.share(prepared, place, dialect));
-            if !is_queued {
-                return Pushed::Dropped;
-            }
-            if inner.phase == Phase::Idle && inner.listing == Listing::Open {
-                inner.listing = Listing::Listed;
-                return Pushed::Listed;
-            }
-            inner.wake_to_write()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        Pushed::Queued
     }
 
     fn push_own(&self, text: &[u8], attachments: &[Bytes], flags: Flags) -> bool {
@@ -320,56 +270,6 @@ impl<C: Overflow> Outbox<C> {
         true
     }
 
-    /// From now on others may write for the task while it rests.
-    pub(crate) fn open_listing(&self) {
-        lock(&self.inner).listing = Listing::Open;
-    }
-
-    /// Takes what a listed WebSocket has to send, for as long as its task rests. `None` ends the
-    /// listing: there is nothing, or the task sees to it.
-    ///
-    /// Only for who holds the session's wire.
-    pub(crate) fn take_listed(&self) -> Option<Writing> {
-        let mut inner = lock(&self.inner);
-        if !matches!(inner.listing, Listing::Listed | Listing::Flushing) {
-            return None;
-        }
-        inner.listing = Listing::Open;
-        if inner.phase != Phase::Idle {
-            return None;
-        }
-        let Queue::WebSocket(queue) = &mut inner.queue else { return None };
-        if queue.is_empty() {
-            return None;
-        }
-        queue.settle();
-        let taken = Writing::from(std::mem::take(queue));
-        inner.listing = Listing::Flushing;
-        Some(taken)
-    }
-
-    /// After [`take_listed`](Self::take_listed): so many bytes were written, and `rest` was not.
-    /// If there is a rest, its task goes on.
-    pub(crate) fn give_back(&self, bytes: usize, rest: Writing) {
-        let waker = {
-            let mut inner = lock(&self.inner);
-            inner.written(bytes);
-            if rest.chunks.is_empty() {
-                return;
-            }
-            let (mut chunks, is_torn) = rest.into_rest();
-            inner.listing = if is_torn { Listing::Torn } else { Listing::Open };
-            let Queue::WebSocket(queue) = &mut inner.queue else { return };
-            chunks.append(queue);
-            *queue = chunks;
-            // It learns from the stream when there is room.
-            inner.wake_up()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
     /// Takes everything that a WebSocket has to send. Says how many bytes wait, those included
     /// that were taken before, and whether they are the last.
     pub(crate) fn take_chunks(&self, chunks: &mut Chunks) -> (usize, bool) {
@@ -460,12 +360,6 @@ impl<C: Overflow> Outbox<C> {
         (inner.bytes, inner.phase == Phase::Closed)
     }
 
-    /// Whether the first frame in the queue is written in part, so that nothing else may come
-    /// before its rest.
-    pub(crate) fn is_torn(&self) -> bool {
-        lock(&self.inner).listing == Listing::Torn
-    }
-
     /// Whether the task waits for its transport to take bytes.
     pub(crate) fn is_blocked(&self) -> bool {
         lock(&self.inner).phase == Phase::Blocked
@@ -550,17 +444,6 @@ impl<C: Overflow> Inner<C> {
         true
     }
 
-    /// Whom to wake because there is something to write.
-    fn wake_to_write(&mut self) -> Option<Waker> {
-        let is_flushed = matches!(self.listing, Listing::Listed | Listing::Flushing);
-        match self.phase {
-            // More bytes are no news.
-            Phase::Blocked => None,
-            Phase::Idle if is_flushed => None,
-            _ => self.wake_up(),
-        }
-    }
-
     fn is_congested(&self) -> bool {
         self.bounds.soft() < self.bytes
     }
@@ -580,13 +463,6 @@ impl<C: Overflow> Inner<C> {
             }
             // A closed outbox still has a task, which drains its handlers.
             Phase::Closed => self.waker.clone(),
-        }
-    }
-
-    fn set_polled(&mut self, is_polled: bool) {
-        // A poll that ends when a WebSocket has taken over changes nothing.
-        if matches!(self.listing, Listing::Never | Listing::Polled) {
-            self.listing = if is_polled { Listing::Polled } else { Listing::Never };
         }
     }
 

@@ -164,7 +164,7 @@ pub(crate) struct Known {
 }
 
 /// All rows, in the order of the report.
-pub(crate) static KNOWN: [Known; 28] = [
+pub(crate) static KNOWN: [Known; 29] = [
     Known::new("rss", "RSS for each of 18,000 idle Socket.IO clients", |_| vec![rss::socket_io()]),
     Known::new("rss-polling", "the same over long-polling", |_| vec![rss::polling()]),
     Known::new("rss-deflate", "the same with permessage-deflate", |_| vec![rss::deflate()]),

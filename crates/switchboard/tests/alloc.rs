@@ -3,8 +3,9 @@
 #![allow(
     unsafe_code,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "an allocator that counts needs unsafe, and a test may fail loudly"
+    reason = "an allocator that counts needs unsafe, and a test may fail loudly and say what it counted"
 )]
 
 use std::alloc::{GlobalAlloc, Layout, System};

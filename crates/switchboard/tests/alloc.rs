@@ -2,10 +2,10 @@
 
 #![allow(
     unsafe_code,
-    clippy::indexing_slicing,
     clippy::print_stdout,
+    clippy::indexing_slicing,
     clippy::unwrap_used,
-    reason = "an allocator that counts needs unsafe, and a test may fail loudly and say what it counted"
+    reason = "an allocator that counts needs unsafe; a test may fail loudly, and tell what it counted"
 )]
 
 use std::alloc::{GlobalAlloc, Layout, System};

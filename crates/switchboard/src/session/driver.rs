@@ -50,6 +50,8 @@ pub(crate) struct Driver {
     /// By when a congested client must take bytes.
     pub(super) progress_by: Deadline,
     pub(super) timer: Timer,
+    /// The client has hung up, and the session waits for its turn to end.
+    pub(super) is_leaving: bool,
     /// Counts packets, where their rate is limited.
     meter: Option<Box<Meter>>,
 }
@@ -100,6 +102,7 @@ impl Driver {
             attachments_by: Deadline::NONE,
             progress_by: Deadline::NONE,
             timer: Timer::default(),
+            is_leaving: false,
             meter: config.packet_rate.map(|_| Box::new(Meter::new(now))),
             session,
         }

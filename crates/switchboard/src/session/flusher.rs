@@ -1,11 +1,17 @@
-//! Who writes a broadcast: one task for all recipients, instead of a wake-up of each.
+//! Who writes a broadcast: one task for all recipients, instead of a wake-up of each. And who lets
+//! a crowd leave a few at a time.
 //!
 //! A broadcast pushes into the outboxes of its recipients and lists those whose tasks rest. When
 //! the tasks that are ready now have had their turn, the flusher writes for everybody listed, one
 //! system call each. So what several broadcasts of that time brought leaves together, and a
 //! recipient's task runs only if its stream does not take everything.
+//!
+//! When thousands of clients hang up at once, their tasks are ready at once, and whoever is not
+//! among them would wait for all of them. So a task that finds its client gone may end only as one
+//! of [`LEAVING`]; others wait in line, and everybody else has a turn in between.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
@@ -29,6 +35,10 @@ struct Listed {
     sessions: Vec<Arc<Session>>,
     /// What they got.
     recent: Recent,
+    /// Whose clients are gone, and who have not ended because others do.
+    leaving: VecDeque<Arc<Session>>,
+    /// How many have ended since the others had a turn.
+    left: usize,
     /// Of the task that writes.
     waker: Option<Waker>,
     /// There is such a task.
@@ -40,11 +50,33 @@ struct Listed {
 impl Flusher {
     /// Adds the sessions to those that are written for, and empties the list.
     fn add(self: &Arc<Self>, sessions: &mut Vec<Arc<Session>>, runtime: Option<Handle>) {
-        let (waker, starts) = {
+        self.change(runtime, |listed| listed.sessions.append(sessions));
+    }
+
+    /// Whether the session, whose client is gone, may end now. Else it is woken when it may.
+    pub(super) fn lets_leave(self: &Arc<Self>, session: &Arc<Session>) -> bool {
+        self.change(session.engine.runtime(), |listed| {
+            let may_leave = listed.left < LEAVING && listed.leaving.is_empty();
+            if may_leave {
+                listed.left += 1;
+            } else {
+                listed.leaving.push_back(Arc::clone(session));
+            }
+            may_leave
+        })
+    }
+
+    /// Gives the task something to do.
+    fn change<T>(
+        self: &Arc<Self>,
+        runtime: Option<Handle>,
+        change: impl FnOnce(&mut Listed) -> T,
+    ) -> T {
+        let (changed, waker, starts) = {
             let mut listed = lock(&self.0);
-            listed.sessions.append(sessions);
+            let changed = change(&mut listed);
             let starts = !std::mem::replace(&mut listed.is_running, true);
-            (listed.waker.take(), starts)
+            (changed, listed.waker.take(), starts)
         };
         if let Some(waker) = waker {
             waker.wake();
@@ -52,6 +84,7 @@ impl Flusher {
         if starts && let Some(runtime) = runtime {
             runtime.spawn(run(Running(Arc::clone(self))));
         }
+        changed
     }
 
     /// The server is gone: so will be the task.
@@ -70,6 +103,21 @@ impl Flusher {
         let mut listed = lock(&self.0);
         std::mem::swap(&mut listed.sessions, sessions);
         listed.recent.forget();
+    }
+
+    /// Lets the next ones leave.
+    fn let_leave(&self) {
+        let next: Vec<_> = {
+            let mut listed = lock(&self.0);
+            let count = listed.leaving.len().min(LEAVING);
+            listed.left = count;
+            let next = listed.leaving.drain(..count).collect();
+            if listed.leaving.is_empty() && KEPT < listed.leaving.capacity() {
+                listed.leaving = VecDeque::new();
+            }
+            next
+        };
+        next.iter().for_each(|it| it.outbox.wake());
     }
 }
 
@@ -98,6 +146,7 @@ async fn run(running: Running) {
     while is_wanted(flusher).await {
         // Others that are ready may add to it.
         yield_now().await;
+        flusher.let_leave();
         flusher.take(&mut sessions);
         let is_shared = SHARE < sessions.len() && 1 < Handle::current().metrics().num_workers();
         if is_shared {
@@ -133,7 +182,8 @@ fn flush(sessions: impl Iterator<Item = Arc<Session>>) {
 async fn is_wanted(flusher: &Flusher) -> bool {
     poll_fn(|cx| {
         let mut listed = lock(&flusher.0);
-        if listed.is_closed || !listed.sessions.is_empty() {
+        let has_work = !listed.sessions.is_empty() || listed.left != 0;
+        if listed.is_closed || has_work || !listed.leaving.is_empty() {
             return Poll::Ready(!listed.is_closed);
         }
         listed.waker = Some(cx.waker().clone());
@@ -190,5 +240,7 @@ thread_local! {
 
 /// Recipients that are written for before other tasks have a turn.
 const SHARE: usize = 256;
+/// Sessions that end, because their clients are gone, before other tasks have a turn.
+const LEAVING: usize = 64;
 /// Places that lists keep.
 const KEPT: usize = 1_024;

@@ -33,7 +33,7 @@ impl Driver {
             let mut scratch = Scratch::borrow();
             let read = match link.poll_read(cx, scratch.bytes()) {
                 Poll::Pending => return self.mind_pace(now),
-                Poll::Ready(Ok(0)) => return Err(End::peer_gone()),
+                Poll::Ready(Ok(0)) => return self.peer_is_gone(),
                 Poll::Ready(Err(_broken)) => return Err(End::broken()),
                 Poll::Ready(Ok(read)) => read,
             };
@@ -45,6 +45,15 @@ impl Driver {
         // each time before it comes back to whoever wakes itself.
         let _pending = pin!(tokio::task::yield_now()).poll(cx);
         self.mind_pace(now)
+    }
+
+    /// The client has hung up. One of a crowd that does so waits for its turn to end.
+    fn peer_is_gone(&mut self) -> Result<(), End> {
+        if self.is_leaving || self.session.engine.flusher.lets_leave(&self.session) {
+            return Err(End::peer_gone());
+        }
+        self.is_leaving = true;
+        Ok(())
     }
 
     /// A message that has begun must come on. Asked only when everything was read that is there:

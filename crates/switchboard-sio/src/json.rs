@@ -372,16 +372,26 @@ enum Step {
 /// Eight bytes at a time in a register: strings of events are short, too short for vectors to pay.
 #[inline]
 fn plain_len(rest: &[u8], last: [u8; 8]) -> usize {
+    let blocks = if rest.len() < LONG { 0 } else { plain_blocks(rest) };
+    let rest = rest.get(blocks..).unwrap_or_default();
     let (words, tail) = rest.as_chunks();
     for (index, word) in words.iter().enumerate() {
         let marks = special_marks(u64::from_le_bytes(*word));
         if marks != 0 {
-            return index * 8 + marks.trailing_zeros() as usize / 8;
+            return blocks + index * 8 + marks.trailing_zeros() as usize / 8;
         }
     }
     // The zeros that come in from above count as special, so that the search ends with the text.
     let word = u64::from_le_bytes(last).checked_shr(64 - 8 * tail.len() as u32).unwrap_or(0);
-    words.len() * 8 + special_marks(word).trailing_zeros() as usize / 8
+    blocks + words.len() * 8 + special_marks(word).trailing_zeros() as usize / 8
+}
+
+/// The length of the blocks that hold nothing special. The fold has no branch, so it becomes a few
+/// vector instructions, which pay for long strings.
+fn plain_blocks(rest: &[u8]) -> usize {
+    let (blocks, _) = rest.as_chunks::<16>();
+    let is_plain = |block: &&[u8; 16]| !block.iter().fold(false, |any, it| any | is_special(*it));
+    blocks.iter().take_while(is_plain).count() * 16
 }
 
 /// Marks special bytes by their highest bits. Above the lowest mark there may be false ones,
@@ -400,6 +410,8 @@ fn is_special(byte: u8) -> bool {
     (byte == b'"') | (byte == b'\\') | (byte < 0x20)
 }
 
+/// Where this much is left, a string may be long.
+const LONG: usize = 64;
 const ARRAY: u128 = 0;
 const OBJECT: u128 = 1;
 
@@ -411,7 +423,7 @@ mod tests {
     fn special_bytes_are_found_wherever_they_stand() {
         let others = [0x20, 0x21, 0x23, 0x5b, 0x5d, 0x7f, 0x80, 0x9f, 0xa2, 0xdc, 0xff];
         for byte in [0, 0x0a, 0x1f, b'"', b'\\'].into_iter().chain(others) {
-            for len in 8..30 {
+            for len in (8..30).chain([63, 64, 90]) {
                 for at in 0..len {
                     let mut text = vec![b'x'; len];
                     text[at] = byte;

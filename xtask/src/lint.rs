@@ -47,7 +47,10 @@ fn clippy() -> Result {
     install::rust_component("clippy", "clippy")?;
     // Build scripts run here too: SQLite wants a C compiler, libFuzzer a C++ one.
     install::cpp_compiler()?;
-    in_every_workspace(&["clippy", "--workspace", "--all-targets"], &["--", "-D", "warnings"])
+    in_every_workspace(&["clippy", "--workspace", "--all-targets"], &["--", "-D", "warnings"])?;
+    let mut ring = workspace::cargo();
+    ring.args(["clippy", "--package", "switchboard", "--features", "io-uring"]);
+    process::run(ring.args(["--", "-D", "warnings"]))
 }
 
 /// The binary first: it has the library's name, and the library's pages are those to keep.

@@ -128,7 +128,11 @@ fn rust(_length: Length) -> Result<Vec<Command>> {
     install::kill()?;
     let mut tests = workspace::cargo();
     tests.args(["test", "--workspace", "--no-fail-fast"]);
-    Ok(vec![tests])
+    // What differs with io_uring: the ring, and what is written by it.
+    let mut ring = workspace::cargo();
+    ring.args(["test", "--package", "switchboard", "--features", "io-uring", "--no-fail-fast"]);
+    ring.args(["--lib", "--test", "it", "--", "ring::", "broadcast"]);
+    Ok(vec![tests, ring])
 }
 
 /// Instructions per message, beside the committed ones; and the tests of the comparison itself.

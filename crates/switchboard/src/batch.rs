@@ -114,6 +114,11 @@ enum Entry {
 }
 
 impl Recent {
+    /// Whether so many bytes are written from where they are, and never noted.
+    pub(crate) fn is_too_large(bytes: usize) -> bool {
+        FRAME_BYTES_MAX < bytes
+    }
+
     /// Notes a broadcast. Tells its place, if it follows another one to the same recipients.
     pub(crate) fn note(&mut self, recipients: u64, frame: &Bytes) -> Option<Place> {
         if FRAME_BYTES_MAX < frame.len() {

@@ -1,6 +1,6 @@
 //! What waits to be sent on one connection, and the way to wake its task.
 //!
-//! Any thread may push; only the connection's task takes. A push while that task is running does
+//! Any thread may push; the connection's task takes, or a flusher on its behalf. A push while that task is running does
 //! not wake it, because the task looks again before it rests: everything that one turn caused
 //! leaves in one write. The representation follows the transport: whole frames for a WebSocket,
 //! packets for long-polling (whose size is only known when a poll comes).

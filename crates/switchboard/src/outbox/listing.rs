@@ -110,6 +110,22 @@ impl<C: Overflow> Outbox<C> {
         }
     }
 
+    /// No flusher comes, or it has done its share: the task goes on, if there is something to write.
+    pub(crate) fn unlist(&self) {
+        let waker = {
+            let mut inner = lock(&self.inner);
+            if !matches!(inner.listing, Listing::Listed | Listing::Flushing) {
+                return;
+            }
+            inner.listing = Listing::Open;
+            let rests = inner.phase == Phase::Idle && !inner.queue.is_empty();
+            if rests { inner.wake_up() } else { None }
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
     /// Whether the first frame in the queue is written in part, so that nothing else may come
     /// before its rest.
     pub(crate) fn is_torn(&self) -> bool {

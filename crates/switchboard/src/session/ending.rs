@@ -309,6 +309,8 @@ impl Driver {
     /// Nothing arrives or leaves any more.
     pub(super) fn gone(&mut self, now: Instant) {
         self.session.outbox.close();
+        // A handler may run on for a while; the client should see the end at once.
+        self.session.close_wire();
         self.session.engine.sessions.remove(&self.session);
         self.transport = TransportState::Gone(now + HANDLERS_WAIT);
         // This turn may have looked at the slots already.

@@ -14,6 +14,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 
@@ -81,7 +82,9 @@ impl Flusher {
         if let Some(waker) = waker {
             waker.wake();
         }
-        if starts && let Some(runtime) = runtime {
+        // The runtime that the server began on may have ended since.
+        let runtime = if starts { Handle::try_current().ok().or(runtime) } else { None };
+        if let Some(runtime) = runtime {
             runtime.spawn(run(Running(Arc::clone(self))));
         }
         changed
@@ -117,7 +120,7 @@ impl Flusher {
             }
             next
         };
-        next.iter().for_each(|it| it.outbox.wake());
+        next.iter().for_each(let_go);
     }
 }
 
@@ -133,49 +136,86 @@ struct Running(Arc<Flusher>);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Also when the runtime ends: another one may go on with the server.
-        let mut listed = lock(&self.0.0);
-        listed.is_running = false;
-        listed.waker = None;
+        // The runtime ends, or the server: nobody may wait for a task that does not come.
+        let (sessions, leaving) = {
+            let mut listed = lock(&self.0.0);
+            listed.is_running = false;
+            listed.waker = None;
+            listed.left = 0;
+            (std::mem::take(&mut listed.sessions), std::mem::take(&mut listed.leaving))
+        };
+        drop(Share(sessions));
+        leaving.iter().for_each(let_go);
+    }
+}
+
+/// Lets a session end whose client is gone.
+fn let_go(session: &Arc<Session>) {
+    session.may_leave.store(true, Ordering::Release);
+    session.outbox.wake();
+}
+
+/// Sessions that somebody will write for. If that does not come about, their tasks do.
+struct Share(Vec<Arc<Session>>);
+
+impl Share {
+    /// Writes for some of them; says whether there are more.
+    fn flush_some(&mut self) -> bool {
+        let mut bytes = 0;
+        for _ in 0..SHARE {
+            if BYTES <= bytes || self.0.is_empty() {
+                break;
+            }
+            bytes += self.flush_next();
+        }
+        !self.0.is_empty()
+    }
+
+    #[cfg(not(all(feature = "io-uring", target_os = "linux")))]
+    fn flush_next(&mut self) -> usize {
+        self.0.pop().map_or(0, |it| it.flush())
+    }
+
+    #[cfg(all(feature = "io-uring", target_os = "linux"))]
+    fn flush_next(&mut self) -> usize {
+        let rest = self.0.len().saturating_sub(SHARE);
+        super::together::flush(&self.0.split_off(rest))
+    }
+
+    /// Writes for all of them, and lets others have a turn now and then.
+    async fn flush(&mut self) {
+        while self.flush_some() {
+            yield_now().await;
+        }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|it| it.outbox.unlist());
     }
 }
 
 async fn run(running: Running) {
     let flusher = &running.0;
-    let mut sessions = Vec::new();
+    let mut all = Share(Vec::new());
     while is_wanted(flusher).await {
         // Others that are ready may add to it.
         yield_now().await;
         flusher.let_leave();
-        flusher.take(&mut sessions);
-        let is_shared = SHARE < sessions.len() && 1 < Handle::current().metrics().num_workers();
+        flusher.take(&mut all.0);
+        let is_shared = SHARE < all.0.len() && 1 < Handle::current().metrics().num_workers();
         if is_shared {
-            while SHARE < sessions.len() {
-                let share = sessions.split_off(sessions.len() - SHARE);
-                tokio::spawn(async move { flush(share.into_iter()) });
+            while SHARE < all.0.len() {
+                let mut share = Share(all.0.split_off(all.0.len() - SHARE));
+                tokio::spawn(async move { share.flush().await });
             }
         }
-        while !sessions.is_empty() {
-            let rest = sessions.len().saturating_sub(SHARE);
-            flush(sessions.drain(rest..));
-            if rest != 0 {
-                yield_now().await;
-            }
-        }
-        if KEPT < sessions.capacity() {
-            sessions.shrink_to(KEPT);
+        all.flush().await;
+        if KEPT < all.0.capacity() {
+            all.0.shrink_to(KEPT);
         }
     }
-}
-
-#[cfg(not(all(feature = "io-uring", target_os = "linux")))]
-fn flush(sessions: impl Iterator<Item = Arc<Session>>) {
-    sessions.for_each(|it| it.flush());
-}
-
-#[cfg(all(feature = "io-uring", target_os = "linux"))]
-fn flush(sessions: impl Iterator<Item = Arc<Session>>) {
-    super::together::flush(&sessions.collect::<Vec<_>>());
 }
 
 /// Waits until somebody is listed; `false` when the server is gone.
@@ -206,7 +246,11 @@ impl FanOut {
     /// One that may be written together with the one before it to the same recipients, whom the
     /// number tells from others.
     pub(crate) fn to(recipients: u64, packet: &Prepared, flusher: &Flusher) -> Self {
-        let place = lock(&flusher.0).recent.note(recipients, packet.usual_frames());
+        if Recent::is_too_large(packet.len()) {
+            return Self::new();
+        }
+        let frames = packet.usual_frames();
+        let place = lock(&flusher.0).recent.note(recipients, frames);
         Self { sessions: LIST.take(), place }
     }
 
@@ -240,6 +284,8 @@ thread_local! {
 
 /// Recipients that are written for before other tasks have a turn.
 const SHARE: usize = 256;
+/// Bytes that are written before other tasks have a turn.
+const BYTES: usize = 1024 * 1024;
 /// Sessions that end, because their clients are gone, before other tasks have a turn.
 const LEAVING: usize = 64;
 /// Places that lists keep.

@@ -66,7 +66,12 @@ pub(crate) struct Session {
     transport: AtomicU8,
     /// A POST of this session is under way.
     posting: AtomicBool,
+    /// Its client is gone, and it is its turn to end.
+    may_leave: AtomicBool,
 }
+
+/// How often a flusher looks whether more has come for a client: others wait for it.
+const LOOKS: usize = 2;
 
 impl Session {
     pub(crate) fn new(
@@ -89,6 +94,7 @@ impl Session {
             dialect,
             transport: AtomicU8::new(transport as u8),
             posting: AtomicBool::new(false),
+            may_leave: AtomicBool::new(false),
         }
     }
 
@@ -124,18 +130,24 @@ impl Session {
         drop(std::mem::take(&mut *lock(&self.wire)));
     }
 
-    /// Writes what waits, on behalf of the task. What the stream does not take, or an error, is
-    /// left to the task, which is woken.
-    fn flush(&self) {
-        self.flush_to(&lock(&self.wire));
+    /// Writes what waits, on behalf of the task, and says how many bytes that was. What the stream
+    /// does not take, an error, and what comes in meanwhile again and again is left to the task,
+    /// which is woken.
+    fn flush(&self) -> usize {
+        self.flush_to(&lock(&self.wire))
     }
 
-    fn flush_to(&self, wire: &Wire) {
-        while let Some(mut writing) = self.outbox.take_listed() {
+    fn flush_to(&self, wire: &Wire) -> usize {
+        let mut bytes = 0;
+        for _ in 0..LOOKS {
+            let Some(mut writing) = self.outbox.take_listed() else { return bytes };
             // An error comes again, to the task.
-            let written = wire.stream().map_or(Ok(0), |it| writing.try_flush(it));
-            self.outbox.give_back(written.unwrap_or(0), writing);
+            let written = wire.stream().map_or(Ok(0), |it| writing.try_flush(it)).unwrap_or(0);
+            bytes += written;
+            self.outbox.give_back(written, writing);
         }
+        self.outbox.unlist();
+        bytes
     }
 
     /// Begins a POST; `None` when another one is under way.

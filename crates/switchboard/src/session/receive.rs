@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -49,11 +50,13 @@ impl Driver {
 
     /// The client has hung up. One of a crowd that does so waits for its turn to end.
     fn peer_is_gone(&mut self) -> Result<(), End> {
-        if self.is_leaving || self.session.engine.flusher.lets_leave(&self.session) {
-            return Err(End::peer_gone());
-        }
+        let may_leave = if self.is_leaving {
+            self.session.may_leave.load(Ordering::Acquire)
+        } else {
+            self.session.engine.flusher.lets_leave(&self.session)
+        };
         self.is_leaving = true;
-        Ok(())
+        if may_leave { Err(End::peer_gone()) } else { Ok(()) }
     }
 
     /// A message that has begun must come on. Asked only when everything was read that is there:

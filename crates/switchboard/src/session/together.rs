@@ -15,8 +15,8 @@ struct Held<'a> {
     writing: Writing,
 }
 
-/// Writes what waits for each of them.
-pub(super) fn flush(sessions: &[Arc<Session>]) {
+/// Writes what waits for each of them. Says how many bytes that was.
+pub(super) fn flush(sessions: &[Arc<Session>]) -> usize {
     let mut held = Vec::with_capacity(sessions.len());
     let mut others = Vec::new();
     for session in sessions {
@@ -39,11 +39,12 @@ pub(super) fn flush(sessions: &[Arc<Session>]) {
         sends.iter().map(Send::outcome).collect()
     };
     let mut outcomes = outcomes.into_iter();
-    for held in held {
+    let finished = held.into_iter().map(|held| {
         let outcome = if held.send().is_some() { outcomes.next() } else { None };
-        held.finish(outcome.unwrap_or(Outcome::NotSent));
-    }
-    others.into_iter().for_each(|it| it.flush());
+        held.finish(outcome.unwrap_or(Outcome::NotSent))
+    });
+    let bytes: usize = finished.sum();
+    bytes + others.into_iter().map(|it| it.flush()).sum::<usize>()
 }
 
 impl Held<'_> {
@@ -54,7 +55,7 @@ impl Held<'_> {
         Some(Send::new(stream.as_ref().as_fd(), only))
     }
 
-    fn finish(self, outcome: Outcome) {
+    fn finish(self, outcome: Outcome) -> usize {
         let Self { session, wire, mut writing } = self;
         let sent = match outcome {
             Outcome::Sent(bytes) => {
@@ -67,10 +68,11 @@ impl Held<'_> {
                 .map_or(0, |it| writing.try_flush(it).unwrap_or(0)),
             Outcome::Unknown => {
                 session.outbox.give_back(0, Writing::default());
-                return session.close(DisconnectReason::TransportError);
+                session.close(DisconnectReason::TransportError);
+                return 0;
             }
         };
         session.outbox.give_back(sent, writing);
-        session.flush_to(&wire);
+        sent + session.flush_to(&wire)
     }
 }

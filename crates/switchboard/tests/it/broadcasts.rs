@@ -134,11 +134,15 @@ async fn a_client_that_is_given_up_sees_the_end_though_a_handler_runs_on() {
     let mut client = Client::open_narrow(&server).await;
     client.send_all(["40", r#"42["work"]"#]).await;
     within(begun.notified()).await;
-    // It takes nothing, so it reaches the hard bound.
+    // It takes nothing, so a frame is under way when it reaches the hard bound.
     let large = "x".repeat(1_000_000);
-    for _ in 0..40 {
-        io.emit("large", &large).unwrap();
-    }
+    within(async {
+        while !io.sockets().is_empty() {
+            io.emit("large", &large).unwrap();
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     client.close_code().await;
     gate.notify_one();
     server.stop().await;

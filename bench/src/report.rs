@@ -106,14 +106,15 @@ fn ratio(ours: Option<&Results>, theirs: &Results, case: usize, column: usize) -
 /// Says whether the generator or other programs limited a rate, and how much more the generator can do.
 fn limits(case: &Case, number: usize, results: &[Results]) -> Result<String> {
     let mut text = String::new();
-    for theirs in results.iter().filter(|theirs| theirs.peer != &BARE) {
+    for theirs in results {
         if let Some(busy) = theirs.busy(number)
             && busy.generator > SATURATED
             && busy.server < SATURATED
         {
             writeln!(
                 text,
-                "\n**{}: the generator was the limit here** ({:.0}% busy, the server {:.0}%): its rate is a lower bound.",
+                "\n**{}: the generator was the limit here** ({:.0}% busy, the server {:.0}%): its rate is a lower bound, and \
+                 its cost too high.",
                 theirs.peer.name,
                 busy.generator * 100.0,
                 busy.server * 100.0

@@ -16,7 +16,13 @@ pub(crate) fn run(args: &[&str]) -> Result {
     }
     let manifest = workspace::existing("bench/Cargo.toml")?;
     install::node()?;
-    install::bench_peers();
+    let is_told = args.iter().any(|it| it.trim_start_matches('-').starts_with('h'));
+    let is_wanted = |row: &&str| **row == "broadcast-others";
+    if !is_told
+        && (args.iter().any(|it| is_wanted(&it)) || args.iter().all(|it| it.starts_with('-')))
+    {
+        install::bench_peers();
+    }
     products::server()?;
     let mut bench = workspace::cargo();
     bench.args(["run", "--release", "--manifest-path"]).arg(manifest).arg("--").args(args);

@@ -38,7 +38,9 @@ impl Id {
 }
 
 /// Random bytes of a thread, fetched for several ids at once: a system call for each would be a
-/// part of every handshake that one can measure. Each byte is used once, and forgotten then.
+/// part of every handshake that one can measure. Each byte is used once, and forgotten then. A process
+/// that is forked, or a machine that is copied, while it serves would hand out the same ids twice:
+/// neither may go on serving.
 struct Pool {
     bytes: [[u8; RANDOM]; POOL_IDS],
     left: usize,

@@ -40,9 +40,9 @@ pub(crate) async fn serve(extra: Extra) -> Result<()> {
     io.on("echo", async |Data(text): Data<String>, ack: Ack| {
         let _ = ack.send(&text);
     });
-    let everybody = io.to("everybody");
+    let all = io.clone();
     io.on("publish", async move |Data(text): Data<String>| {
-        let _ = everybody.emit("message", &text);
+        let _ = all.to("everybody").emit("message", &text);
     });
     rooms(&io);
     match extra {

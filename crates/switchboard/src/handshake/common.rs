@@ -84,7 +84,8 @@ impl Texts {
         new
     }
 
-    /// Forgets the texts that fewer than two clients have, once so many more have come.
+    /// Forgets the texts that one client has at most (a client with an auth payload counts twice),
+    /// once so many more have come.
     fn make_room(&mut self) {
         self.refused += 1;
         if self.refused == 1 || TEXTS_MAX < self.refused {

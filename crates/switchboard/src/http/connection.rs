@@ -151,7 +151,8 @@ where
         connection.as_mut().graceful_shutdown();
         tokio::select! {
             served = connection => served,
-            _over = stopped.changed() => Ok(()),
+            // The first word says that the server stops, the second that it has waited long enough.
+            () = async { while stopped.changed().await.is_ok() {} } => Ok(()),
             () = async {
                 match wait {
                     Some(wait) => streams.idle(wait, wait).await,

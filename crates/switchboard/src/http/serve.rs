@@ -90,7 +90,7 @@ where
 /// do); over TLS both sides agree by ALPN. WebSockets come over either (RFC 6455, RFC 8441).
 ///
 /// Limits: 10 s for a TLS handshake, of which 1,024 may be under way (then the oldest is given up),
-/// and 10 s for the head of a request, of 16 KiB and, over HTTP/1.1, 100 headers. An HTTP/2 connection
+/// 10 s for the first bytes and 10 s more for the head of a request, of 16 KiB and, over HTTP/1.1, 100 headers. An HTTP/2 connection
 /// may have [1,000 streams](Self::http2_streams_max), 16 MiB sent and not read by us, 64 KiB of it on
 /// one stream, and no stream for 60 s (10 s at first).
 ///

@@ -116,7 +116,9 @@ impl Session {
         self.outbox.command(Command::Close(reason)).ok();
     }
 
-    /// The WebSocket is the transport: others may write to it, if it is plain TCP.
+    /// The WebSocket is the transport: others may write to it, if it is plain TCP. What the link has
+    /// queued by itself (the head of the answer) leaves in the task's first turn, before any socket
+    /// exists that a broadcast could reach.
     fn open_wire(&self, link: &mut Link) {
         let wire = link.take_wire();
         if wire.stream().is_some() {

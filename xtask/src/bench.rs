@@ -16,11 +16,10 @@ pub(crate) fn run(args: &[&str]) -> Result {
     }
     let manifest = workspace::existing("bench/Cargo.toml")?;
     install::node()?;
-    let is_told = args.iter().any(|it| it.trim_start_matches('-').starts_with('h'));
-    let is_wanted = |row: &&str| **row == "broadcast-others";
-    if !is_told
-        && (args.iter().any(|it| is_wanted(&it)) || args.iter().all(|it| it.starts_with('-')))
-    {
+    let is_told = args.iter().any(|it| matches!(*it, "-h" | "--help"));
+    let are_wanted =
+        args.contains(&"broadcast-others") || args.iter().all(|it| it.starts_with('-'));
+    if are_wanted && !is_told {
         install::bench_peers();
     }
     products::server()?;

@@ -18,6 +18,8 @@ impl Environment {
     pub(crate) fn here() -> Result<Self> {
         let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
         let rustc = said(Command::new(rustc).arg("--version"))?;
+        // Who packaged it makes no difference.
+        let rustc = rustc.split_inclusive(')').next().unwrap_or_default().to_owned();
         let valgrind = said(Command::new("valgrind").arg("--version"))?;
         let libc = said(Command::new("getconf").arg("GNU_LIBC_VERSION"))?;
         let info = std::fs::read_to_string("/proc/cpuinfo")?;

@@ -32,5 +32,8 @@ listener.listen(1024)
 print("%s:%d" % listener.getsockname(), flush=True)
 # No compression, as in the other servers: uvicorn takes up what browsers offer, unless it is told not to.
 app = socketio.ASGIApp(sio)
-config = uvicorn.Config(app, log_level="error", access_log=False, ws_per_message_deflate=False)
+# Socket.IO has heartbeats of its own, which is what the others send.
+config = uvicorn.Config(
+    app, log_level="error", access_log=False, ws_per_message_deflate=False, ws_ping_interval=None
+)
 uvicorn.Server(config).run(sockets=[listener])

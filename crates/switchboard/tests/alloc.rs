@@ -12,7 +12,6 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -20,7 +19,10 @@ use std::time::Duration;
 use switchboard::ws::{self, Options, WebSocket};
 use switchboard::{Ack, Data, Server, Socket};
 use switchboard_ws::{Message, encode, encode_masked};
-use tokio::net::TcpListener;
+
+mod on_thread;
+
+use on_thread::serve_on_thread;
 
 /// One test, because the counter is everybody's.
 #[test]
@@ -155,7 +157,7 @@ fn unmasked(text: &str) -> Vec<u8> {
 
 /// Serves Socket.IO with one room on a thread of its own, whose allocations are counted.
 fn serve_rooms() -> (SocketAddr, mpsc::Sender<()>) {
-    serve_on_thread(|listener, shutdown| {
+    serve_on_thread(count_from_now, |listener, shutdown| {
         let io = Server::builder().build();
         io.on("connection", async |socket: Socket| socket.join("room").unwrap());
         io.on("shout", async |socket: Socket, Data(text): Data<String>| {
@@ -199,7 +201,7 @@ fn read_text(client: &mut TcpStream) -> String {
 
 /// Serves an echo on a thread of its own, whose allocations are counted.
 fn serve(options: Options) -> (SocketAddr, mpsc::Sender<()>) {
-    serve_on_thread(|listener, shutdown| {
+    serve_on_thread(count_from_now, |listener, shutdown| {
         let echo = ws::Server::with_options(options, async |mut socket: WebSocket| {
             while let Ok(Some(message)) = socket.recv().await {
                 socket.send(message).unwrap();
@@ -207,33 +209,6 @@ fn serve(options: Options) -> (SocketAddr, mpsc::Sender<()>) {
         });
         Box::pin(ws::serve(listener, echo, shutdown))
     })
-}
-
-type Serving = Pin<Box<dyn Future<Output = std::io::Result<()>>>>;
-type Shutdown = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// Serves on a thread of its own, until the sender is dropped.
-fn serve_on_thread(
-    serve: impl FnOnce(TcpListener, Shutdown) -> Serving + Send + 'static,
-) -> (SocketAddr, mpsc::Sender<()>) {
-    let (tell, told) = mpsc::channel();
-    let (stop, stopped) = mpsc::channel::<()>();
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            tell.send(listener.local_addr().unwrap()).unwrap();
-            let (done, shutdown) = tokio::sync::oneshot::channel();
-            std::thread::spawn(move || {
-                // Ends when the test drops its end.
-                let _dropped = stopped.recv();
-                let _ended = done.send(());
-            });
-            IS_COUNTED.set(true);
-            serve(listener, Box::pin(async { drop(shutdown.await) })).await.unwrap();
-        });
-    });
-    (told.recv().unwrap(), stop)
 }
 
 fn connect(address: SocketAddr, path: &str) -> TcpStream {
@@ -305,3 +280,8 @@ fn count() {
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
+
+/// Counts what this thread allocates from now on.
+fn count_from_now() {
+    IS_COUNTED.set(true);
+}

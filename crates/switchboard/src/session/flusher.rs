@@ -82,9 +82,9 @@ impl Flusher {
         if let Some(waker) = waker {
             waker.wake();
         }
-        // The runtime that the server began on may have ended since.
-        let runtime = if starts { Handle::try_current().ok().or(runtime) } else { None };
-        if let Some(runtime) = runtime {
+        // Only on the runtime of the connections: another one may rest while they run. Where that one has
+        // ended, the task is dropped at once, and whoever is listed goes on without it.
+        if starts && let Some(runtime) = runtime {
             runtime.spawn(run(Running(Arc::clone(self))));
         }
         changed
@@ -160,26 +160,24 @@ struct Share(Vec<Arc<Session>>);
 
 impl Share {
     /// Writes for some of them; says whether there are more.
+    #[cfg(not(all(feature = "io-uring", target_os = "linux")))]
     fn flush_some(&mut self) -> bool {
         let mut bytes = 0;
         for _ in 0..SHARE {
-            if BYTES <= bytes || self.0.is_empty() {
+            if BYTES <= bytes {
                 break;
             }
-            bytes += self.flush_next();
+            let Some(session) = self.0.pop() else { break };
+            bytes += session.flush();
         }
         !self.0.is_empty()
     }
 
-    #[cfg(not(all(feature = "io-uring", target_os = "linux")))]
-    fn flush_next(&mut self) -> usize {
-        self.0.pop().map_or(0, |it| it.flush())
-    }
-
     #[cfg(all(feature = "io-uring", target_os = "linux"))]
-    fn flush_next(&mut self) -> usize {
+    fn flush_some(&mut self) -> bool {
         let rest = self.0.len().saturating_sub(SHARE);
-        super::together::flush(&self.0.split_off(rest))
+        super::together::flush(&self.0.split_off(rest));
+        rest != 0
     }
 
     /// Writes for all of them, and lets others have a turn now and then.
@@ -285,6 +283,7 @@ thread_local! {
 /// Recipients that are written for before other tasks have a turn.
 const SHARE: usize = 256;
 /// Bytes that are written before other tasks have a turn.
+#[cfg(not(all(feature = "io-uring", target_os = "linux")))]
 const BYTES: usize = 1024 * 1024;
 /// Sessions that end, because their clients are gone, before other tasks have a turn.
 const LEAVING: usize = 64;

@@ -15,8 +15,8 @@ struct Held<'a> {
     writing: Writing,
 }
 
-/// Writes what waits for each of them. Says how many bytes that was.
-pub(super) fn flush(sessions: &[Arc<Session>]) -> usize {
+/// Writes what waits for each of them.
+pub(super) fn flush(sessions: &[Arc<Session>]) {
     let mut held = Vec::with_capacity(sessions.len());
     let mut others = Vec::new();
     for session in sessions {
@@ -39,12 +39,13 @@ pub(super) fn flush(sessions: &[Arc<Session>]) -> usize {
         sends.iter().map(Send::outcome).collect()
     };
     let mut outcomes = outcomes.into_iter();
-    let finished = held.into_iter().map(|held| {
+    for held in held {
         let outcome = if held.send().is_some() { outcomes.next() } else { None };
-        held.finish(outcome.unwrap_or(Outcome::NotSent))
-    });
-    let bytes: usize = finished.sum();
-    bytes + others.into_iter().map(|it| it.flush()).sum::<usize>()
+        held.finish(outcome.unwrap_or(Outcome::NotSent));
+    }
+    for session in others {
+        session.flush();
+    }
 }
 
 impl Held<'_> {
@@ -55,7 +56,7 @@ impl Held<'_> {
         Some(Send::new(stream.as_ref().as_fd(), only))
     }
 
-    fn finish(self, outcome: Outcome) -> usize {
+    fn finish(self, outcome: Outcome) {
         let Self { session, wire, mut writing } = self;
         let sent = match outcome {
             Outcome::Sent(bytes) => {
@@ -68,11 +69,10 @@ impl Held<'_> {
                 .map_or(0, |it| writing.try_flush(it).unwrap_or(0)),
             Outcome::Unknown => {
                 session.outbox.give_back(0, Writing::default());
-                session.close(DisconnectReason::TransportError);
-                return 0;
+                return session.close(DisconnectReason::TransportError);
             }
         };
         session.outbox.give_back(sent, writing);
-        sent + session.flush_to(&wire)
+        session.flush_to(&wire);
     }
 }

@@ -147,3 +147,24 @@ async fn a_client_that_is_given_up_sees_the_end_though_a_handler_runs_on() {
     gate.notify_one();
     server.stop().await;
 }
+
+#[tokio::test]
+async fn who_broadcasts_from_a_runtime_that_then_rests_stops_nobody() {
+    let io = Server::builder().build();
+    let server = start(&io).await;
+    let (mut client, _) = Client::connect(&server).await;
+    let elsewhere = io.clone();
+    let (done, rest) = std::sync::mpsc::channel::<()>();
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async { elsewhere.emit("n", &1).unwrap() });
+        // The runtime is there, and nobody drives it.
+        let _ended = rest.recv();
+    });
+    assert_eq!(client.text().await, r#"42["n",1]"#);
+    io.emit("n", &2).unwrap();
+    assert_eq!(client.text().await, r#"42["n",2]"#);
+    drop(done);
+    thread.join().unwrap();
+    server.stop().await;
+}
